@@ -1,0 +1,31 @@
+"""What `make demo` shows: right gradients, somebody else's, and a broken layer.
+
+Always exits 0 once the checks have run, whatever they find in other people's code.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+PARTS = {
+    "examples/seed.py": "The seed: two worked examples, each gradient proved",
+    "examples/entmax_audit.py": "A published package: entmax 1.3, as it is",
+    "examples/broken_linear.py": "A linear layer with two mistakes, on purpose",
+}
+
+
+def main() -> int:
+    """Check each part as a person would at the prompt."""
+    for file, title in PARTS.items():
+        print(f"\n── {title}\n   $ gradproof check {file}\n", flush=True)
+        command = [sys.executable, "-m", "gradproof", "check", file]
+        code = subprocess.call(command, cwd=ROOT)
+        if code not in (0, 1):  # 1: something was found
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,5 @@
+"""``python -m gradproof`` is the same as ``gradproof``."""
+
+from gradproof.cli import main
+
+main(prog_name="gradproof")

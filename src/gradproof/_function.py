@@ -1,0 +1,388 @@
+"""``gp.function``: a differentiable function, defined once for every backend."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections import namedtuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
+
+from gradproof import backends
+from gradproof._definition import are_in_one_file, read_signature, saved_names, suggest
+from gradproof._errors import DefinitionError, InputError, RuleError
+from gradproof._rule import OUTPUT, CallSpec, Rule, project
+from gradproof._save import collect
+
+P = ParamSpec("P")
+R = TypeVar("R")
+RuleFunction = TypeVar("RuleFunction", bound=Callable[..., Any])
+
+
+class Forward(NamedTuple):
+    """A forward that has run: its output and the intermediates it saved."""
+
+    output: Any
+    intermediates: dict[str, Any]
+
+
+class Function(Generic[P, R]):
+    """A differentiable function: a forward, and one gradient rule for each input.
+
+    Made by ``gp.function``. Calling it works on what is passed: NumPy arrays give
+    arrays, torch tensors take part in autograd, JAX arrays in ``grad``, ``jit`` and
+    ``vmap``.
+
+    Attributes:
+        inputs: names of the positional parameters, the arrays.
+        options: the keyword-only parameters with their defaults.
+        rules: the gradient rules by the name of their input.
+        intermediates: names of the ``gp.save`` values that some rule asks for.
+    """
+
+    __qualname__: str
+
+    def __init__(self, forward: Callable[P, R]):
+        functools.update_wrapper(self, forward)
+        self.__name__: str = getattr(forward, "__name__", type(forward).__name__)
+        self.__qualname__ = getattr(forward, "__qualname__", self.__name__)
+        self.forward = forward
+        self.signature = inspect.signature(forward)
+        self.inputs, self.options = read_signature(self.__name__, self.signature)
+        self.rules: dict[str, Rule] = {}
+        self.intermediates: tuple[str, ...] = ()
+        self.cache: dict[Any, Any] = {}  # what backends built; emptied by a new rule
+        self._gradients: Callable[..., Any] = namedtuple(  # type: ignore[misc]
+            "Gradients", self.inputs
+        )
+
+    def __call__(self, *inputs: P.args, **options: P.kwargs) -> R:
+        """The output, on the backend of the arrays passed."""
+        bound, chosen = self.bind(inputs, options)
+        output: R = backends.of(self, bound).call(self, bound, chosen)
+        return output
+
+    def __repr__(self) -> str:
+        rules = ", ".join(self.rules) or "none"
+        return f"<gp.function {self.__name__}{self.signature}, rules: {rules}>"
+
+    def __reduce__(self) -> str:
+        return self.__qualname__  # pickled by name, as a plain function is
+
+    def gradient(self, input: str) -> Callable[[RuleFunction], RuleFunction]:
+        """Decorator: the rule for one input.
+
+        The rule's first parameter is the gradient of the output (a tuple of them
+        where there are several outputs); the others name what it needs: inputs,
+        options, ``output``, or what the forward named with ``gp.save``.
+
+        An input without a rule gets its gradient from the library's own autodiff, for
+        which the forward runs again: one that draws random numbers needs every rule.
+
+        Args:
+            input: name of the input that the rule gives the gradient of.
+
+        Raises:
+            DefinitionError: for an input that does not exist or has a rule already,
+                or a parameter that nobody provides.
+        """
+        if input not in self.inputs:
+            raise DefinitionError(
+                f"{self.__name__} has no input {input!r}: "
+                f"{suggest(input, self.inputs, 'its inputs are')}"
+            )
+
+        def register(rule_function: RuleFunction) -> RuleFunction:
+            rule = Rule.of(input, rule_function, self.__name__)
+            self._check_names(rule)
+            before = self.rules.get(input)
+            if before and are_in_one_file(before.function, rule_function):
+                raise DefinitionError(
+                    f"{self.__name__}: two rules for {input!r}, "
+                    f"{before.name} and {rule.name}: "
+                    "one of them is meant for another input"
+                )
+            self.rules[input] = rule
+            asked = (name for rule in self.rules.values() for name in rule.needs)
+            known = {*self.inputs, *self.options, OUTPUT}
+            self.intermediates = tuple(
+                dict.fromkeys(n for n in asked if n not in known)
+            )
+            self.cache.clear()
+            return rule_function
+
+        return register
+
+    def _check_names(self, rule: Rule) -> None:
+        saved = saved_names(self.forward)
+        provided = dict.fromkeys((*self.inputs, *self.options, OUTPUT, *saved))
+        for name in rule.needs:
+            if name not in provided:
+                raise DefinitionError(
+                    f"{self.__name__}: the rule for {rule.input!r} asks for {name!r}, "
+                    "which is neither an input, an option, 'output' nor named "
+                    f"with gp.save: {suggest(name, [*provided], 'it may ask for')}"
+                )
+        if rule.first in (*self.inputs, *self.options, OUTPUT):
+            raise DefinitionError(
+                f"{self.__name__}: the rule for {rule.input!r} calls its first "
+                f"parameter, the gradient of the output, {rule.first!r}: "
+                f"write def {rule.name}(grad_output, {rule.first}, ...)"
+            )
+
+    @property
+    def saved(self) -> Mapping[str, tuple[str, ...]]:
+        """What is kept for backward: each name with the inputs whose rules need it.
+
+        Where a rule needs an intermediate, torch keeps the inputs beside it, for
+        second derivatives.
+        """
+        kept: dict[str, tuple[str, ...]] = {}
+        for name in (*self.inputs, OUTPUT, *self.intermediates):
+            users = tuple(i for i, r in self.rules.items() if name in r.needs)
+            if users:
+                kept[name] = users
+        return MappingProxyType(kept)
+
+    @property
+    def autograd_function(self) -> Any:
+        """The ``torch.autograd.Function`` subclass, for those who call ``.apply``."""
+        from gradproof.backends import torch_
+
+        return torch_.autograd_function(self)
+
+    def vjp(self, *inputs: Any, **options: Any) -> tuple[Any, Callable[..., Any]]:
+        """The output, and the function that pulls a gradient of it back.
+
+        Args:
+            *inputs: the arrays.
+            **options: the function's options.
+
+        Returns:
+            ``(output, pullback)``. ``pullback(grad_output)`` gives the gradients by
+            input name, a named tuple; None for an input that is not floating. With
+            several outputs, grad_output is a tuple of as many arrays.
+        """
+        bound, chosen = self.bind(inputs, options)
+        backend = backends.of(self, bound)
+        positions = [i for i, v in enumerate(bound) if backend.is_differentiable(v)]
+        if not positions:
+            raise self._nothing_to_differentiate("input")
+
+        def checked(output: R) -> R:
+            outputs = output if isinstance(output, tuple) else (output,)
+            if not any(map(backend.is_differentiable, outputs)):
+                raise self._nothing_to_differentiate("output")
+            return output
+
+        if backend.autodiff is None:
+            output, pull = self._by_hand(backend, bound, chosen)
+            checked(output)
+        else:
+            output, pull = backends.differentiate(
+                backend,
+                lambda *arrays: checked(backend.call(self, arrays, chosen)),
+                bound,
+                positions,
+            )
+
+        def pullback(grad_output: Any = None) -> Any:
+            incoming = backends.incoming(backend, self, output, grad_output)
+            return self._gradients(*pull(incoming))
+
+        return output, pullback
+
+    def gradients(self, *inputs: Any, grad_output: Any = None, **options: Any) -> Any:
+        """The gradients by input name, a named tuple.
+
+        Args:
+            *inputs: the arrays.
+            grad_output: gradient of the output; may be left out for a scalar output.
+            **options: the function's options.
+
+        Raises:
+            InputError: where grad_output is left out and the output is no scalar.
+        """
+        _, pullback = self.vjp(*inputs, **options)
+        return pullback(grad_output)
+
+    def _by_hand(
+        self, backend: backends.Backend, inputs: Sequence[Any], options: dict[str, Any]
+    ) -> tuple[Any, Callable[[Any], Sequence[Any]]]:
+        """The output and the pass back through the rules, without any autodiff."""
+        ran = self.run(inputs, options)
+        call = CallSpec.of(backend, inputs, ran.output)
+        values = {**self.keep(self.needed(call), inputs, ran), **options}
+        return ran.output, lambda grad: self.pull_back(backend, grad, values, call)
+
+    # What backends build on.
+
+    def bind(
+        self, inputs: Sequence[Any], keywords: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Inputs in order and options with their defaults filled in.
+
+        Raises:
+            InputError: for too many or too few inputs, one that is a container, or
+                an unknown option.
+        """
+        for value in inputs:
+            if isinstance(value, list | tuple | dict):
+                raise InputError(
+                    f"{self.__name__} was given a {type(value).__name__}: "
+                    "pass each array as an input of its own"
+                )
+        if len(inputs) == len(self.inputs) and keywords.keys() <= self.options.keys():
+            options = {**self.options, **keywords}
+            if inspect.Parameter.empty not in options.values():
+                return tuple(inputs), options
+        try:
+            bound = self.signature.bind(*inputs, **keywords)
+        except TypeError as error:
+            raise InputError(
+                f"{self.__name__}{self.signature} was called wrongly: {error}"
+            ) from None
+        bound.apply_defaults()
+        return bound.args, dict(bound.kwargs)
+
+    def plain(self, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        """The forward alone: its output, with nothing collected for backward."""
+        with collect(None):
+            output = self.forward(*inputs, **options)
+        _check_output(self.__name__, output)
+        return output
+
+    def run(self, inputs: Sequence[Any], options: Mapping[str, Any]) -> Forward:
+        """Run the forward, collecting the intermediates that rules ask for."""
+        collected: dict[str, Any] = {}
+        with collect(collected):
+            output: Any = self.forward(*inputs, **options)
+        _check_output(self.__name__, output)
+        taken = {*self.inputs, *self.options, OUTPUT, "grad_output"}.intersection(
+            collected
+        )
+        if taken:
+            raise DefinitionError(
+                f"{self.__name__}: gp.save was given the name {min(taken)!r}, by which "
+                "rules ask for something else: give the intermediate another name"
+            )
+        for name in self.intermediates:
+            if name not in collected:
+                raise DefinitionError(
+                    f"{self.__name__}: a rule asks for {name!r}, which the forward did "
+                    f"not save in this call: name it with gp.save({name}=...)"
+                )
+        return Forward(output, {name: collected[name] for name in self.intermediates})
+
+    def needed(self, call: CallSpec) -> set[str]:
+        """Names of what backward asks for, for the inputs that get a gradient."""
+        wanted = {self.inputs[position] for position in call.differentiated}
+        names = {n for i, rule in self.rules.items() if i in wanted for n in rule.needs}
+        return names if wanted <= self.rules.keys() else names.union(self.inputs)
+
+    def keep(
+        self, names: Collection[str], inputs: Sequence[Any], ran: Forward
+    ) -> dict[str, Any]:
+        """The values of these names, options aside."""
+        values = dict(zip(self.inputs, inputs, strict=True))
+        values.update({OUTPUT: ran.output}, **ran.intermediates)
+        return {name: value for name, value in values.items() if name in names}
+
+    def pull_back(
+        self,
+        backend: backends.Backend,
+        grad_output: Any,
+        values: Mapping[str, Any],
+        call: CallSpec,
+    ) -> list[Any]:
+        """One gradient an input: its rule's, or autodiff's through the forward.
+
+        Args:
+            backend: the library of the arrays.
+            grad_output: gradient of the output, or a tuple of them; a rule gets None
+                for an output that is not floating.
+            values: what the rules ask for, by name, and the options.
+            call: what is known of the inputs, and which of them get a gradient.
+
+        Raises:
+            RuleError: for a rule that returned something that cannot be a gradient,
+                or none where the library has no autodiff.
+        """
+        if isinstance(grad_output, tuple):
+            pairs = zip(grad_output, call.outputs, strict=True)
+            grad_output = tuple(grad if spec else None for grad, spec in pairs)
+        gradients: list[Any] = [None] * len(self.inputs)
+        without: list[int] = []
+        for position, (name, spec) in enumerate(
+            zip(self.inputs, call.inputs, strict=True)
+        ):
+            if spec is None:
+                continue
+            if name not in self.rules:
+                without.append(position)
+                continue
+            gradients[position] = project(
+                self.rules[name](grad_output, values),
+                spec,
+                call,
+                backend=backend,
+                function=self.__name__,
+                input=name,
+            )
+        if without:
+            if backend.autodiff is None:
+                raise self._missing_rule(self.inputs[without[0]])
+            options = {name: values[name] for name in self.options}
+            _, pull = backends.differentiate(
+                backend,
+                lambda *arrays: self.plain(arrays, options),
+                [values[name] for name in self.inputs],
+                without,
+            )
+            derived = pull(grad_output)
+            for position in without:
+                gradients[position] = derived[position]
+        return gradients
+
+    def _nothing_to_differentiate(self, what: str) -> InputError:
+        return InputError(
+            f"{self.__name__}: there is nothing to differentiate: "
+            f"no {what} is a floating array of NumPy, torch or JAX"
+        )
+
+    def _missing_rule(self, input: str) -> RuleError:
+        return RuleError(
+            f"{self.__name__}: no rule gives the gradient of {input!r}: write one, "
+            f'@{self.__name__}.gradient("{input}") def grad_{input}(grad_output, ...)',
+            function=self.__name__,
+            input=input,
+            problem="missing",
+        )
+
+
+def function(forward: Callable[P, R]) -> Function[P, R]:
+    """Decorator: make a forward a differentiable function on every backend.
+
+    Positional parameters are the inputs, arrays; keyword-only parameters are
+    options. Write one rule for each input with ``@name.gradient("input")``.
+
+    Raises:
+        DefinitionError: where the forward takes ``*args`` or ``**kwargs``, or names
+            an input so that a rule could not ask for it.
+    """
+    return Function(forward)
+
+
+def _check_output(name: str, output: Any) -> None:
+    """A forward returns an array, or a tuple of two or more."""
+    outputs = output if isinstance(output, tuple) else (output,)
+    numbers = (int, float, complex)  # what Python's own numbers give
+    arrays = all(hasattr(one, "dtype") or isinstance(one, numbers) for one in outputs)
+    if arrays and not (isinstance(output, tuple) and len(output) < 2):
+        return
+    kind = type(output).__name__
+    came = f"{kind} of {len(output)}" if isinstance(output, list | tuple) else kind
+    raise DefinitionError(
+        f"{name} returned a {came}: return the array itself, or a tuple of two or more"
+    )

@@ -1,0 +1,117 @@
+"""Run what the command line asks for: targets in, outcomes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from gradproof._errors import TargetError
+from gradproof._target import Target, parse
+from gradproof._workers import Answer, Pool, Request
+from gradproof.check.verdict import Verdict
+from gradproof.report import Outcome
+from gradproof.report.listing import Listed
+
+Started = Callable[[str], None]
+Found = list[tuple[Target, str]] | Outcome  # targets with their kinds, or why not
+
+
+def check(
+    texts: Sequence[str], settings: dict[str, Any], pool: Pool, started: Started
+) -> list[Outcome]:
+    """Check every target, and all that is in those that name a file or module.
+
+    Args:
+        texts: the targets as given.
+        settings: keyword arguments of ``gp.check``.
+        pool: the workers to do it in.
+        started: called with each target as its turn comes.
+    """
+    plan = list(dict.fromkeys(_plan(texts, pool, started)))
+    requests = [
+        Request(verb="check", target=str(step), folder=step.folder, settings=settings)
+        for step in plan
+        if isinstance(step, Target)
+    ]
+    checked = _outcomes(requests, pool, started)
+    return [next(checked) if isinstance(step, Target) else step for step in plan]
+
+
+def list_targets(texts: Sequence[str], pool: Pool, started: Started) -> list[Listed]:
+    """List what the targets name, and all that is in their files and modules."""
+    listed: dict[str, Listed] = {}
+    for text, found in _look(texts, pool, started).items():
+        if isinstance(found, Outcome):
+            listed[text] = Listed(target=text, kind=str(found.kind), error=found.error)
+            continue
+        for target, kind in found:
+            listed[str(target)] = Listed(target=str(target), kind=kind)
+    return list(listed.values())
+
+
+def _plan(
+    texts: Sequence[str], pool: Pool, started: Started
+) -> Iterator[Target | Outcome]:
+    """Every single target to check; an outcome where that cannot be known."""
+    whole = [text for text in texts if not _names_one(text)]
+    found = _look(whole, pool, started)
+    for text in texts:
+        here = found.get(text)
+        if isinstance(here, Outcome):
+            yield here
+        elif here is None:
+            yield parse(text)
+        else:
+            yield from (target for target, _ in here)
+
+
+def _names_one(text: str) -> bool:
+    try:
+        return parse(text).name is not None
+    except TargetError:
+        return False
+
+
+def _look(texts: Sequence[str], pool: Pool, started: Started) -> dict[str, Found]:
+    """Ask the workers what each text stands for."""
+    found: dict[str, Found] = {}
+    requests = []
+    for text in dict.fromkeys(texts):
+        try:
+            target = parse(text)
+        except TargetError as error:
+            found[text] = Outcome(target=text, kind="target", error=str(error))
+        else:
+            requests.append(Request(verb="list", target=text, folder=target.folder))
+    answers = pool.answers(requests, lambda request: started(request.target))
+    for request, (answer, seconds) in zip(requests, answers, strict=True):
+        found[request.target] = _found(request.target, answer, seconds)
+    return {text: found[text] for text in texts}
+
+
+def _found(text: str, answer: Answer, seconds: float) -> Found:
+    if "error" in answer:
+        return Outcome(
+            target=text,
+            kind=answer["error"]["kind"],
+            error=answer["error"]["message"],
+            seconds=seconds,
+        )
+    source = parse(text).source
+    return [(Target(source, name), kind) for name, kind in answer["targets"]]
+
+
+def _outcomes(
+    requests: Sequence[Request], pool: Pool, started: Started
+) -> Iterator[Outcome]:
+    answers = pool.answers(requests, lambda request: started(request.target))
+    for request, (answer, seconds) in zip(requests, answers, strict=True):
+        error = answer.get("error", {})
+        verdict = answer.get("verdict")
+        yield Outcome(
+            target=request.target,
+            verdict=None if verdict is None else Verdict.from_dict(verdict),
+            kind=error.get("kind"),
+            error=error.get("message"),
+            seconds=seconds,
+        )

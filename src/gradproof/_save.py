@@ -1,0 +1,52 @@
+"""``gp.save``: how a forward names an intermediate that a rule may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from gradproof._errors import DefinitionError
+
+_collecting: ContextVar[dict[str, Any] | None] = ContextVar("collecting", default=None)
+
+
+def save(**values: Any) -> Any:
+    """Name intermediates of a forward, so that gradient rules can ask for them.
+
+    Inside a ``gp.function`` the values are kept for backward if a rule names
+    them; anywhere else nothing happens.
+
+    Args:
+        **values: one or more arrays by name, ``e = gp.save(e=xp.exp(x))``.
+
+    Returns:
+        The one value, or a tuple of them in the order given.
+
+    Raises:
+        DefinitionError: without a value, or where a name was saved before.
+    """
+    if not values:
+        raise DefinitionError("gp.save needs a name: write e = gp.save(e=...)")
+    collected = _collecting.get()
+    if collected is not None:
+        for name, value in values.items():
+            if name in collected:
+                raise DefinitionError(
+                    f"gp.save was given {name!r} twice in one forward: "
+                    "give each intermediate a name of its own"
+                )
+            collected[name] = value
+    first, *more = values.values()
+    return (first, *more) if more else first
+
+
+@contextmanager
+def collect(into: dict[str, Any] | None) -> Iterator[None]:
+    """While inside, ``save`` puts its values into this dictionary (None: nowhere)."""
+    token = _collecting.set(into)
+    try:
+        yield
+    finally:
+        _collecting.reset(token)

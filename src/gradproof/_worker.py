@@ -1,0 +1,109 @@
+"""The process that targets run in: one JSON request a line in, one answer out.
+
+``{"list": "layers.py"}`` is answered with ``{"targets": [[name, kind], ...]}``,
+``{"check": "layers.py:linear", "settings": {...}}`` with ``{"verdict": {...}}``, and
+whatever goes wrong with ``{"error": {"kind": ..., "message": ...}}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, TextIO
+
+from gradproof import _discover
+from gradproof._errors import GradproofError, InputError, NoInputsError
+from gradproof._target import parse
+
+Answer = dict[str, Any]
+FOREVER = 1e9
+MUST_RETURN = "a target must return to its caller"
+CUT_OFF = 74  # EX_IOERR: the status of a worker whose pipes are gone
+
+
+def main() -> None:
+    """Serve requests until the other side closes."""
+    requests, answers = _private_pipes()
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    home = Path.cwd()
+    for line in requests:
+        request = json.loads(line)
+        os.chdir(home)
+        _die_after(request.pop("seconds", 0))
+        _write(answers, serve(request))
+        _die_after(0)
+
+
+def _write(answers: TextIO, answer: str) -> None:
+    try:
+        answers.write(answer + "\n")
+        answers.flush()
+    except OSError:  # the target closed what was not its own, or nobody listens
+        os._exit(CUT_OFF)
+
+
+def serve(request: dict[str, Any]) -> str:
+    """Answer one request, whatever the target does short of ending the process."""
+    try:
+        return json.dumps(_answer(request))
+    except (NoInputsError, InputError) as error:
+        return _failure("inputs", str(error))
+    except GradproofError as error:
+        return _failure("target", str(error))
+    except BaseException as error:
+        return _unexpected(error, str(request.get("check") or request.get("list")))
+
+
+def _answer(request: dict[str, Any]) -> Answer:
+    if "list" in request:
+        return {"targets": _discover.list_targets(parse(request["list"]))}
+    import gradproof as gp
+
+    target = _discover.load_object(parse(request["check"]))
+    verdict = gp.check(target, **request.get("settings", {}))
+    return {"verdict": verdict.to_dict()}
+
+
+def _unexpected(error: BaseException, text: str) -> str:
+    """What escapes a check is the target's doing only if it leaves Python, or ours."""
+    module = _discover.module_name(parse(text))
+    said = _discover.describe(error, module)
+    if not isinstance(error, Exception):
+        return _failure("crash", f"{text} ended its own check: {said}; " + MUST_RETURN)
+    if _discover.user_line(error, module):
+        return _failure("target", f"{text} raised {said}; call it on its inputs to see")
+    frame = extract_tb(error.__traceback__)[-1]
+    return _failure(
+        "internal",
+        f"gradproof failed on {text}: {said} (at {frame.filename}:{frame.lineno}); "
+        "this is a bug in gradproof, please report it with this line",
+    )
+
+
+def _failure(kind: str, message: str) -> str:
+    return json.dumps({"error": {"kind": kind, "message": message}})
+
+
+def _private_pipes() -> tuple[TextIO, TextIO]:
+    """Take stdin and stdout for ourselves; what a target prints goes to stderr."""
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def _die_after(seconds: float) -> None:
+    """Let the kernel end a target that hangs when nobody is left to kill it."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds if seconds < FOREVER else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""JAX: one ``jax.custom_vjp`` for each ``gp.function``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from typing import cast as typing_cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gradproof._rule import ArraySpec, CallSpec
+from gradproof.backends import not_differentiated
+
+if TYPE_CHECKING:
+    from gradproof._function import Function
+    from gradproof.backends import Backend
+
+THIS = typing_cast("Backend", sys.modules[__name__])
+
+# Beside the arrays that are kept for backward, JAX carries this without looking at it.
+jax.tree_util.register_static(CallSpec)
+
+
+def owns(value: Any) -> bool:
+    """Whether it is an array or a tracer of JAX's, or NumPy's, which JAX takes."""
+    return isinstance(value, jax.Array | np.ndarray | np.generic)
+
+
+def spec(array: Any) -> ArraySpec:
+    """Its shape and dtype, once it is an array of JAX's."""
+    return ArraySpec(jnp.shape(array), str(jnp.result_type(array)))
+
+
+def as_array(value: Any) -> Any:
+    """The array as one of JAX's."""
+    if owns(value):
+        return jnp.asarray(value)
+    raise TypeError(value)
+
+
+def is_differentiable(value: Any) -> bool:
+    """Whether it holds real or complex numbers; a Python float does."""
+    if isinstance(value, float | complex):
+        return True
+    return owns(value) and bool(jnp.issubdtype(value.dtype, jnp.inexact))
+
+
+def cast(array: Any, dtype: str) -> Any:
+    """The array in another dtype."""
+    return array.astype(dtype)
+
+
+def full_like(array: Any, value: complex) -> Any:
+    """The value everywhere, in the same shape and dtype."""
+    return jnp.full_like(array, value)
+
+
+def autodiff(function: Callable[..., Any], *primals: Any, has_aux: bool) -> Any:
+    """``jax.vjp`` for gradients: of complex numbers JAX pulls back the conjugates."""
+    output, pull, *aux = jax.vjp(function, *primals, has_aux=has_aux)
+    return output, lambda grad: _conjugate(pull(_conjugate(grad))), *aux
+
+
+def call(function: Function[..., Any], inputs: tuple[Any, ...], options: Any) -> Any:
+    """The output, differentiated by JAX through the rules."""
+    for option, value in options.items():
+        if isinstance(value, jax.core.Tracer):
+            raise not_differentiated(function, option)
+    if "jax" not in function.cache:
+        function.cache["jax"] = _build(function)
+    return function.cache["jax"](options, *inputs)
+
+
+def _build(function: Function[..., Any]) -> Any:
+    def primal(options: Any, *inputs: Any) -> Any:
+        return function.plain(inputs, options)
+
+    def forward(options: Any, *inputs: Any) -> tuple[Any, Any]:
+        ran = function.run(inputs, options)
+        call = CallSpec.of(THIS, inputs, ran.output)
+        kept = function.keep(function.needed(call), inputs, ran)
+        return ran.output, (kept, call)
+
+    def backward(options: Any, residuals: Any, cotangent: Any) -> tuple[Any, ...]:
+        kept, call = residuals
+        gradients = function.pull_back(
+            THIS, _conjugate(cotangent), {**kept, **options}, call
+        )
+        return tuple(_conjugate(gradients))
+
+    built = jax.custom_vjp(primal, nondiff_argnums=(0,))
+    built.defvjp(forward, backward)
+    return built
+
+
+def _conjugate(values: Any) -> Any:
+    def conjugate(value: Any) -> Any:
+        return jnp.conj(value) if jnp.iscomplexobj(value) else value
+
+    return jax.tree.map(conjugate, values)

@@ -1,0 +1,149 @@
+"""sizes: holds at other sizes of the same shapes, and with repeated indices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradproof._errors import GradproofError
+from gradproof._rule import broadcasts
+from gradproof.backends.numpy_ import sum_to
+from gradproof.check import sizes
+from gradproof.check.diagnose import diagnose, evidence_for
+from gradproof.check.locate import locate
+from gradproof.check.properties import Outcome, define
+from gradproof.check.session import Array, Session
+from gradproof.check.targets import Target, TargetCrash
+from gradproof.check.trial import Trial, probe
+from gradproof.check.verdict import Finding
+
+
+@define(
+    "sizes",
+    "holds at other sizes of the same shapes: 0, 1, odd, non-square, larger than a "
+    "block; with duplicate indices",
+    after=("shape", "linearity", "gradient", "repeat"),
+)
+def check(session: Session) -> Outcome:
+    """Work out which dimensions go together, and try the gradient at other sizes."""
+    if session.blamed:
+        return Outcome(status="skipped", detail="needs a right gradient")
+    findings: dict[str, Finding] = {}
+    tried = []
+    for what, shapes, target in _targets(session):
+        tried.append(what)
+        for finding in _judge(session.elsewhere(target), what, shapes):
+            findings.setdefault(str(finding.input), finding)
+    if not tried:
+        return Outcome(
+            status="skipped", detail="the forward takes the given sizes only"
+        )
+    return Outcome(
+        findings=tuple(findings.values()), detail=", ".join(dict.fromkeys(tried))
+    )
+
+
+def _targets(session: Session) -> Iterator[tuple[str, str, Target]]:
+    found = sizes.dimensions(session)
+    for number, (what, axes) in enumerate(sizes.variants(found) if found else ()):
+        values = sizes.resized(session, axes, f"{what} {number}")
+        if what == sizes.NOTHING and sizes.points_at_nothing(session.target, values):
+            continue
+        shapes = sizes.in_words(session, values)
+        try:
+            target = session.target.with_values(values)
+        except (TargetCrash, GradproofError):
+            continue  # the forward does not run at these sizes
+        if what == sizes.BROADCAST and not _same_outputs(session.target, target):
+            continue  # where outputs do not show it, no backward can know
+        if all(np.isfinite(one).all() for one in target.outputs_there):
+            yield what, shapes, target
+    repeated = sizes.duplicates(session)
+    if repeated:
+        try:
+            target = session.target.with_values(repeated)
+        except (TargetCrash, GradproofError):
+            return
+        yield "repeated indices", "with repeated indices", target
+
+
+def _judge(session: Session, what: str, shapes: str) -> list[Finding]:
+    target = session.target
+    at = shapes if shapes.startswith("with") else f"at sizes {shapes}"
+    cotangents = session.cotangents("sizes")
+    try:
+        claimed = session.claimed(target.primals, cotangents)
+    except TargetCrash as crash:
+        if what == sizes.BROADCAST:
+            return []  # it may refuse what it was not given
+        return [
+            Finding(
+                property="sizes",
+                diagnosis="crash",
+                message=f"{crash} {at}",
+                hint="the forward runs at these sizes, so should the backward",
+                where=at,
+            )
+        ]
+    if what == sizes.BROADCAST:
+        claimed = [_summed(g, p) for g, p in zip(claimed, target.primals, strict=True)]
+    if all(p.size == 0 for p in target.primals) or what == sizes.NOTHING:
+        return []
+    testimony = target.exact(target.primals, cotangents)
+    if testimony is not None and not session.compare(testimony, claimed):
+        return []
+    every = range(len(target.names))
+    known = (cotangents, claimed)
+    trial = probe(session, "sizes", target.primals, every, claimed=known)
+    if trial.agrees or not trial.settled:
+        return []
+    findings = []
+    for index, name in enumerate(target.names):
+        trials = [
+            probe(session, f"sizes {name} {n}", target.primals, [index], claimed=known)
+            for n in range(2)
+        ]
+        if all(one.matters(session, index) for one in trials):
+            findings.append(_finding(session, trials[0], index, at))
+    return findings
+
+
+def _same_outputs(given: Target, broadcast: Target) -> bool:
+    """Whether the outputs keep their shapes, and have any."""
+    pairs = zip(given.outputs_there, broadcast.outputs_there, strict=True)
+    return all(a.shape == b.shape and a.ndim > 0 for a, b in pairs)
+
+
+def _summed(gradient: Array | None, primal: Array) -> Array | None:
+    """What an engine makes of a gradient that lacks the sum over broadcasting."""
+    if gradient is None or not broadcasts(primal.shape, gradient.shape):
+        return gradient
+    return np.asarray(sum_to(gradient, primal.shape))
+
+
+def _finding(session: Session, trial: Trial, index: int, at: str) -> Finding:
+    name = session.target.names[index]
+    evidence = evidence_for(session, name)
+    explanation = diagnose(evidence) if evidence is not None else None
+    region = None if explanation else locate(session, trial, index)
+    where = region.words if region else None
+    if explanation is not None:
+        message, hint = f"{explanation.message}, {at}", explanation.hint
+    else:
+        place = f" in {where}" if where else ""
+        message = f"the gradient of {name!r} is wrong{place} {at}"
+        hint = "it is right at the given sizes: look for what takes them for granted"
+        if at.startswith("with"):
+            hint = "what is read from one place twice adds up there: += or index_add"
+    return Finding(
+        property="sizes",
+        input=name,
+        diagnosis=explanation.diagnosis
+        if explanation
+        else ("partial" if where else None),
+        message=f"{message} (relative error {trial.error:.2g})",
+        hint=hint,
+        where=f"{where}, {at}" if where else at,
+        error=trial.error,
+    )

@@ -1,0 +1,1 @@
+"""Properties of what only torch has; imported only to check something of torch's."""

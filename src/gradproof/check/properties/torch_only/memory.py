@@ -1,0 +1,152 @@
+"""memory: nothing outlives the backward, and what is kept for it is not too much."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from gradproof.check.properties import Outcome, define
+from gradproof.check.session import Session
+from gradproof.check.targets import Arrays
+from gradproof.check.targets._leaves import walk
+from gradproof.check.targets._torch_nodes import hand_written
+from gradproof.check.targets.torch_ import TorchTarget
+from gradproof.check.verdict import Finding
+
+SLACK = 64  # bytes: a few numbers, such as a scale or a count
+TIMES = 2
+
+
+@define(
+    "memory",
+    "nothing outlives the backward, no reference cycle, no more is kept than needed",
+    after=("shape", "gradient"),
+)
+def check(session: Session) -> Outcome:
+    """Count what is kept for backward, and look for what stays after it."""
+    target = session.target
+    assert isinstance(target, TorchTarget)
+    cotangents = session.cotangents("memory")
+    findings = [
+        *_too_much(target),
+        *_stays(target, cotangents),
+        *_cycle(target, cotangents),
+    ]
+    return Outcome(findings=tuple(findings), detail="bytes kept, ctx, reference cycles")
+
+
+def _too_much(target: TorchTarget) -> list[Finding]:
+    kept, outputs = _kept(target, lambda leaves: target.outputs(leaves))
+    if not any(True for _ in hand_written(outputs)):
+        return []  # what autograd keeps is what it keeps
+    whole = sum(p.nbytes for p in target.primals) + sum(
+        one.numel() * one.element_size() for one in outputs
+    )
+    plain = target.plain_outputs
+    of_graph = _kept(target, plain)[0] if plain is not None else 0
+    if kept <= TIMES * max(whole, of_graph) + SLACK:
+        return []
+    return [
+        Finding(
+            property="memory",
+            diagnosis="leak",
+            message=f"{kept} bytes are kept for backward, {kept / whole:.3g} times the "
+            "inputs and outputs together",
+            hint="save inputs and outputs, and recompute what is cheap; save a view's "
+            "base only where it is needed",
+            error=kept / whole,
+        )
+    ]
+
+
+def _kept(
+    target: TorchTarget, run: Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]
+) -> tuple[int, list[torch.Tensor]]:
+    """Bytes of the distinct storages that a graph keeps, and its outputs."""
+    storages: dict[int, int] = {}
+
+    def see(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.layout == torch.strided:
+            storage = tensor.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    leaves = target.leaves(target.primals)
+    try:
+        with (
+            torch.enable_grad(),
+            torch.autograd.graph.saved_tensors_hooks(see, lambda tensor: tensor),
+        ):
+            outputs = run(leaves)
+    except Exception:  # only the stand-in forward may fail here: it tells nothing
+        return 0, []
+    for node in hand_written(outputs):
+        for _, tensor in _attributes(node):
+            see(tensor)
+    return sum(storages.values()), outputs
+
+
+def _stays(target: TorchTarget, cotangents: Arrays) -> list[Finding]:
+    """Tensors on a ctx, which live as long as the output, backward or not."""
+    leaves = target.leaves(target.primals)
+    with torch.enable_grad():
+        outputs = target.outputs(leaves)
+    target.gradients(outputs, leaves, target.incoming(outputs, cotangents))
+    known = {t.untyped_storage().data_ptr() for t in (*leaves, *outputs)}
+    findings = {}
+    for node in hand_written(outputs):
+        for name, tensor in _attributes(node):
+            storage = tensor.untyped_storage()
+            if storage.nbytes() > SLACK and storage.data_ptr() not in known:
+                findings[name] = Finding(
+                    property="memory",
+                    diagnosis="leak",
+                    message=f"ctx.{name} ({storage.nbytes()} bytes) is still there "
+                    "after backward, for as long as the output is",
+                    hint="ctx.save_for_backward frees what it holds after backward, an "
+                    "attribute of ctx does not",
+                )
+    return list(findings.values())
+
+
+def _attributes(node: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, value in vars(node).items():
+        for path, leaf in walk(value):
+            if isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided:
+                yield f"{name}{path}", leaf
+
+
+def _cycle(target: TorchTarget, cotangents: Arrays) -> list[Finding]:
+    """An output that is alive after the last reference to it is gone."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        watched = _run_and_forget(target, cotangents)
+        alive = any(reference() is not None for reference in watched)
+    finally:
+        if enabled:
+            gc.enable()
+    if not alive:
+        return []
+    gc.collect()
+    return [
+        Finding(
+            property="memory",
+            diagnosis="leak",
+            message="an output and its graph form a reference cycle: their memory is "
+            "freed only when the garbage collector runs",
+            hint="never put an output on ctx: pass it to ctx.save_for_backward",
+        )
+    ]
+
+
+def _run_and_forget(target: TorchTarget, cotangents: Arrays) -> list[Any]:
+    leaves = target.leaves(target.primals)
+    with torch.enable_grad():
+        outputs = target.outputs(leaves)
+    target.gradients(outputs, leaves, target.incoming(outputs, cotangents))
+    return [weakref.ref(one) for one in outputs]

@@ -1,0 +1,127 @@
+"""vmap: batched calls, forward and backward, agree with a loop."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+
+from gradproof.check.properties import Outcome, define
+from gradproof.check.session import Array, Session, differs, relative_error
+from gradproof.check.targets import Arrays, TargetCrash, describe
+from gradproof.check.targets.torch_ import TorchTarget
+from gradproof.check.verdict import Finding
+
+
+@define(
+    "vmap",
+    "batched calls, forward and backward, agree with a loop, where supported",
+    after=("repeat", "mutation"),
+)
+def check(session: Session) -> Outcome:
+    """Map over two points, and over two incoming gradients."""
+    target = session.target
+    assert isinstance(target, TorchTarget)
+    if target.draws_random_numbers:
+        return Outcome(status="skipped", detail="it draws random numbers")
+    findings = []
+    unsupported = []
+    tried = []
+    for what, run in (("forward", _forward), ("backward", _backward)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                finding = run(session, target)
+        except _NotSupportedError as error:
+            unsupported.append(f"{what}: {error}")
+            continue
+        tried.append(what)
+        if finding is not None:
+            findings.append(finding)
+    if not tried:
+        return Outcome(status="unsupported", detail="; ".join(unsupported))
+    rest = f"; not supported: {'; '.join(unsupported)}" if unsupported else ""
+    detail = f"{' and '.join(tried)} against a loop{rest}"
+    return Outcome(findings=tuple(findings), detail=detail)
+
+
+class _NotSupportedError(Exception):
+    """Torch says that it cannot batch this."""
+
+
+def _forward(session: Session, target: TorchTarget) -> Finding | None:
+    points: list[Arrays] = [target.primals, session.neighbour("vmap")]
+    nothing = [False] * len(target.names)
+    try:
+        loop = [target.forward(point) for point in points]
+    except TargetCrash as crash:
+        raise _NotSupportedError(str(crash)) from crash
+    stacked = [
+        torch.stack(pair)
+        for pair in zip(*(target.leaves(p, nothing) for p in points), strict=True)
+    ]
+
+    def call(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(target.outputs(tensors))
+
+    try:
+        batched = torch.vmap(call)(*stacked)
+        got = [target.to_numpy(one) for one in batched]
+    except Exception as error:  # the ways to say no are many
+        raise _NotSupportedError(_first_line(error)) from error
+    for index, one in enumerate(got):
+        expected = np.stack([outputs[index] for outputs in loop])
+        tolerance = (
+            256
+            * target.epsilon
+            * max(1e-300, float(np.max(np.abs(expected), initial=0)))
+        )
+        if differs(one, expected, tolerance):
+            return _finding("forward", None, one, expected)
+    return None
+
+
+def _backward(session: Session, target: TorchTarget) -> Finding | None:
+    pair = [session.cotangents(f"vmap {number}") for number in range(2)]
+    leaves = target.leaves(target.primals)
+    with torch.enable_grad():
+        outputs = target.outputs(leaves)
+    loop = [session.claimed(target.primals, cotangents) for cotangents in pair]
+    stacked = [
+        torch.stack([one for one in both if one is not None])
+        for both in zip(*(target.incoming(outputs, v) for v in pair), strict=True)
+    ]
+    try:
+        batched = target.gradients(outputs, leaves, stacked, is_grads_batched=True)
+    except TargetCrash as crash:
+        raise _NotSupportedError(_first_line(crash.error)) from crash
+    for index, name in enumerate(target.names):
+        parts = [gradients[index] for gradients in loop]
+        present = [part for part in parts if part is not None]
+        got = batched[index]
+        if len(present) < len(parts) or got is None:
+            continue
+        expected, found = np.stack(present), target.to_numpy(got)
+        if differs(found, expected, 4 * session.rounding(index, expected)):
+            return _finding("backward", name, found, expected)
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    return describe(error).split(". ")[0][:160]
+
+
+def _finding(what: str, name: str | None, got: Array, expected: Array) -> Finding:
+    error = relative_error(got, expected)
+    of = f" of {name!r}" if name else ""
+    result = "output" if what == "forward" else "gradient"
+    return Finding(
+        property="vmap",
+        input=name,
+        message=f"batched by vmap, the {result}{of} is not the one of a loop "
+        f"(relative error {error:.2g})",
+        hint="set generate_vmap_rule = True if every method is made of torch "
+        "operations; a vmap method of your own has to move the batch dimension",
+        error=error,
+    )

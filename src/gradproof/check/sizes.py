@@ -1,0 +1,164 @@
+"""Other sizes of the same shapes, worked out from one set of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradproof._errors import GradproofError
+from gradproof.check.session import Array, Session
+from gradproof.check.targets import Target, TargetCrash
+
+Axis = tuple[int, int]  # (position of the leaf, its dimension)
+TRIES = 12
+AT_MOST = 8
+BROADCAST = "a broadcast input"
+NOTHING = "size 0"
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """Axes of the inputs that can only be resized together."""
+
+    axes: tuple[Axis, ...]
+    size: int
+
+
+def dimensions(session: Session) -> list[Dimension]:
+    """The dimensions that the forward lets be resized.
+
+    Axes of one size are taken for one dimension. Where one of them can be resized
+    alone, it is a dimension of its own: a square matrix need not stay square.
+    """
+    found: list[Dimension] = []
+    by_size: dict[int, list[Axis]] = {}
+    for axis, size in _axes(session.target):
+        by_size.setdefault(size, []).append(axis)
+    tries = 0
+    for size, axes in by_size.items():
+        alone = []
+        if len(axes) > 1:
+            for axis in axes:
+                tries += 1
+                if tries <= TRIES and _runs(session, {axis: size + 1}):
+                    alone.append(axis)
+        together = [axis for axis in axes if axis not in alone]
+        found += [Dimension((axis,), size) for axis in alone]
+        if together and _runs(session, dict.fromkeys(together, size + 1)):
+            found.append(Dimension(tuple(together), size))
+    return found
+
+
+def resized(session: Session, sizes: dict[Axis, int], purpose: str) -> dict[int, Array]:
+    """Leaves with other sizes; values drawn from the given ones, whole numbers too."""
+    rng = session.rng(f"sizes {purpose}")
+    target = session.target
+    values = {}
+    for position in {position for position, _ in sizes}:
+        array = target.array(position)
+        assert array is not None
+        shape = tuple(
+            sizes.get((position, axis), size) for axis, size in enumerate(array.shape)
+        )
+        pool = array.ravel() if array.size else np.zeros(1, array.dtype)
+        drawn = rng.choice(pool, size=shape)
+        if np.issubdtype(drawn.dtype, np.inexact):
+            drawn = drawn * (1 + 0.1 * np.tanh(rng.standard_normal(shape)))
+        values[position] = np.asarray(drawn)
+    return values
+
+
+def variants(found: Sequence[Dimension]) -> Iterator[tuple[str, dict[Axis, int]]]:
+    """Sizes to try: odd and all different, one, none, past a power of two."""
+    odd = [3, 5, 7, 2, 9, 11]
+    yield "odd sizes", _set(found, [odd[i % len(odd)] for i in range(len(found))])
+    yield "size 1", _set(found, [1] * len(found))
+    small = [min(one.size, 3) for one in found]
+    for index, one in enumerate(found[:3]):
+        size = 1 if one.size != 1 else 4
+        yield f"size {size}", _set(found, [*small[:index], size, *small[index + 1 :]])
+    for axis in _singles(found)[:2]:
+        yield BROADCAST, {axis: 1}
+    for index in range(min(len(found), 2)):
+        yield NOTHING, dict.fromkeys(found[index].axes, 0)
+    for index in range(min(len(found), 3)):
+        large = 1031 if len(found) == 1 else 67
+        yield f"size {large}", _set(found, [*small[:index], large, *small[index + 1 :]])
+
+
+def smaller(session: Session) -> Session | None:
+    """The check at a few elements a dimension, None where the forward takes no less."""
+    found = [one for one in dimensions(session) if one.size > AT_MOST]
+    if not found:
+        return None
+    values = resized(session, _set(found, [AT_MOST] * len(found)), "smaller")
+    try:
+        return session.elsewhere(session.target.with_values(values))
+    except (TargetCrash, GradproofError):
+        return None
+
+
+def duplicates(session: Session) -> dict[int, Array]:
+    """Whole-number inputs with repeated values, at both ends of their range."""
+    rng = session.rng("duplicates")
+    target = session.target
+    values = {}
+    for position, _ in enumerate(target.values):
+        array = None if position in target.active else target.array(position)
+        if array is None or not np.issubdtype(array.dtype, np.integer):
+            continue
+        if array.size < 2:
+            continue
+        ends = np.array([array.min(), array.max()], dtype=array.dtype)
+        drawn = rng.choice(ends, size=array.shape)
+        drawn.flat[0] = drawn.flat[1] = ends[1]
+        values[position] = drawn
+    return values
+
+
+def points_at_nothing(target: Target, values: dict[int, Array]) -> bool:
+    """Whether indices are left where there is nothing any more to point at."""
+    for position in range(len(target.values)):
+        array = None if position in target.active else target.array(position)
+        if array is None or not np.issubdtype(array.dtype, np.integer):
+            continue
+        if values.get(position, array).size:
+            return True
+    return False
+
+
+def in_words(session: Session, values: dict[int, Array]) -> str:
+    """The shapes that differ from the given ones, by input."""
+    names = [line.split(": ")[0] for line in session.target.described]
+    return ", ".join(f"{names[p]} {list(a.shape)}" for p, a in sorted(values.items()))
+
+
+def _axes(target: Target) -> Iterator[tuple[Axis, int]]:
+    count = getattr(target, "count", len(target.values))
+    for position in range(count):
+        array = target.array(position)
+        if array is not None:
+            for axis, size in enumerate(array.shape):
+                yield (position, axis), size
+
+
+def _singles(found: Sequence[Dimension]) -> list[Axis]:
+    """Axes that share their dimension with others: alone at size 1 they broadcast."""
+    shared = [one.axes for one in found if len(one.axes) > 1 and one.size != 1]
+    return [axis for axes in shared for axis in reversed(axes)]
+
+
+def _set(found: Sequence[Dimension], sizes: Sequence[int]) -> dict[Axis, int]:
+    return {
+        axis: size for one, size in zip(found, sizes, strict=True) for axis in one.axes
+    }
+
+
+def _runs(session: Session, sizes: dict[Axis, int]) -> bool:
+    try:
+        session.target.with_values(resized(session, sizes, "try"))
+    except (TargetCrash, GradproofError):
+        return False
+    return True

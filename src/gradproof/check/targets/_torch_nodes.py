@@ -1,0 +1,131 @@
+"""The hand-written nodes of an autograd graph, and what their backward returns.
+
+The engine sums a gradient that is too large down to its input's shape and casts its
+dtype before anyone can look, so here the backward is called directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from gradproof.check.targets import RawGradient, TargetCrash
+
+
+def hand_written(roots: Sequence[torch.Tensor]) -> Iterator[Any]:
+    """Every node of the graph whose backward is Python code, once."""
+    seen: set[Any] = set()
+    stack: list[Any] = [root.grad_fn for root in roots]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "_forward_cls"):
+            yield node
+        stack.extend(child for child, _ in node.next_functions)
+
+
+def raw_gradients(
+    outputs: Sequence[torch.Tensor],
+    leaves: Sequence[torch.Tensor],
+    incoming: Sequence[torch.Tensor],
+    names: dict[int, str],
+) -> list[RawGradient]:
+    """What each hand-written backward returns for the gradients that reach it.
+
+    Raises:
+        Exception: whatever a backward raises.
+    """
+    found: list[RawGradient] = []
+    problem: Exception | None = None
+    captured: dict[Any, tuple[Any, ...]] = {}
+    written = list(hand_written(outputs))
+
+    def capture(node: Any) -> Any:
+        def hook(gradients: tuple[Any, ...]) -> None:
+            captured[node] = tuple(
+                None if one is None else one.clone() for one in gradients
+            )
+
+        return hook
+
+    hooks = [node.register_prehook(capture(node)) for node in written]
+    try:
+        torch.autograd.grad(
+            outputs, leaves, incoming, retain_graph=True, allow_unused=True
+        )
+    except Exception as error:  # the engine's word on a wrong shape comes too late
+        problem = error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for node in written:
+        if node in captured:
+            found += _of_node(node, captured[node], names)
+    if problem is not None and not any(one.problem for one in found):
+        raise TargetCrash("backward", problem)
+    return found
+
+
+def declared_writes(passed: dict[str, torch.Tensor]) -> set[str]:
+    """Inputs that a forward wrote and declared with ``ctx.mark_dirty``.
+
+    Such an input has become an output: its history begins at the hand-written node.
+    """
+    return {name for name, t in passed.items() if hasattr(t.grad_fn, "_forward_cls")}
+
+
+def _of_node(
+    node: Any, incoming: tuple[Any, ...], names: dict[int, str]
+) -> list[RawGradient]:
+    with torch.no_grad():
+        returned = node.apply(*incoming)
+    returned = returned if isinstance(returned, tuple | list) else (returned,)
+    flags = node.needs_input_grad
+    edges = iter([edge for edge in node.next_functions if edge[0] is not None])
+    found = []
+    extra = [one for one in returned[len(flags) :] if one is not None]
+    if len(returned) < len(flags) or extra:
+        counts = f"{len(returned)} gradients"
+        found.append(RawGradient(None, None, f"{len(flags)}", counts, "count"))
+    for index, needed in enumerate(flags):
+        edge = next(edges, None) if needed else None
+        if edge is None or index >= len(returned):
+            continue
+        found.append(_compare(returned[index], edge, names))
+    return found
+
+
+def _compare(
+    gradient: Any, edge: tuple[Any, int], names: dict[int, str]
+) -> RawGradient:
+    node, output = edge
+    leaf = getattr(node, "variable", None)
+    if leaf is None and node.next_functions and node.name().startswith("CloneBackward"):
+        leaf = getattr(node.next_functions[0][0], "variable", None)
+    input = names.get(id(leaf))
+    expected = node._input_metadata[output] if leaf is None else leaf
+    wanted = _spec(expected)
+    if gradient is None:
+        return RawGradient(input, None, wanted, "None", None)
+    if not isinstance(gradient, torch.Tensor):
+        return RawGradient(input, None, wanted, type(gradient).__name__, "count")
+    problem = None
+    if tuple(gradient.shape) != tuple(expected.shape):
+        problem = "shape"
+    elif gradient.dtype != expected.dtype:
+        problem = "dtype"
+    elif gradient.device != expected.device:
+        problem = "device"
+    value = gradient.detach()
+    wide = torch.complex128 if value.is_complex() else torch.float64
+    dense = value.to_dense() if value.is_sparse else value
+    array = dense.to(wide).cpu().resolve_conj().numpy()
+    return RawGradient(input, array, wanted, _spec(gradient), problem)
+
+
+def _spec(tensor: Any) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"

@@ -1,0 +1,157 @@
+"""A trial: the claimed gradient against the numerical witness, along one direction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradproof.check.session import Array, Session
+from gradproof.check.targets import Arrays, Gradients
+from gradproof.check.witnesses.numerical import Estimate, directional, inner
+
+SAFETY = 8.0
+NEGLIGIBLE = 1e-6
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Where, along what, and what both sides say.
+
+    Attributes:
+        primals: the point.
+        cotangents: the incoming gradients.
+        direction: how the inputs move; zero for those not asked about.
+        claimed: the target's gradients, None where it gives none.
+        estimate: the numerical derivative of <cotangents, f> along the direction.
+        tolerance: how far the claim may be from it.
+    """
+
+    primals: Arrays
+    cotangents: Arrays
+    direction: Arrays
+    claimed: Gradients
+    estimate: Estimate
+    tolerance: float
+
+    @property
+    def slope(self) -> float:
+        """The claimed derivative along the direction."""
+        return along(self.claimed, self.direction)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the numerical witness knows the derivative well enough to judge."""
+        size = max(abs(self.estimate.value), abs(self.slope), self.spread)
+        negligible = NEGLIGIBLE * self.estimate.scale
+        return not self.estimate.kinked and self.tolerance <= max(
+            0.1 * size, negligible
+        )
+
+    @property
+    def agrees(self) -> bool:
+        """Whether claim and witness agree within the tolerance."""
+        return self.fits(self.slope)
+
+    @property
+    def spread(self) -> float:
+        """Size of the terms whose sum the slope is: what a random error would move."""
+        return float(
+            np.sqrt(
+                sum(
+                    np.linalg.norm(np.ravel(g * d)) ** 2
+                    for g, d in zip(self.claimed, self.direction, strict=True)
+                    if g is not None and g.shape == d.shape
+                )
+            )
+        )
+
+    @property
+    def power(self) -> float | None:
+        """The smallest relative error that it could see, None for a zero gradient."""
+        return self.tolerance / self.spread if self.spread > self.tolerance else None
+
+    @property
+    def error(self) -> float:
+        """How far claim and witness are apart, relative to the larger."""
+        size = max(abs(self.slope), abs(self.estimate.value))
+        return self.gap / size if np.isfinite(self.gap) and size > 0 else 1.0
+
+    @property
+    def gap(self) -> float:
+        """How far claim and witness are apart."""
+        return abs(self.slope - self.estimate.value)
+
+    def matters(self, session: Session, input: int) -> bool:
+        """Whether the witness is sure of a gap, and the gap is not negligible."""
+        if self.agrees or not self.settled:
+            return False
+        size = max(abs(self.slope), abs(self.estimate.value))
+        return session.matters(self.gap, size, input, norm([self.direction[input]]))
+
+    def fits(self, slope: float) -> bool:
+        """Whether a slope agrees with the witness."""
+        return abs(slope - self.estimate.value) <= self.tolerance
+
+
+def along(gradients: Gradients, direction: Arrays) -> float:
+    """Re <gradients, direction>; a gradient that is not given is zero."""
+    pairs = [
+        (g, d)
+        for g, d in zip(gradients, direction, strict=True)
+        if g is not None and d.any()
+    ]
+    if any(g.shape != d.shape for g, d in pairs):
+        return float("nan")
+    return inner([g for g, _ in pairs], [d for _, d in pairs])
+
+
+def probe(
+    session: Session,
+    purpose: str,
+    primals: Arrays,
+    inputs: Sequence[int],
+    *,
+    claimed: tuple[Arrays, Gradients] | None = None,
+    mask: Array | None = None,
+) -> Trial:
+    """Try the claimed gradients of some inputs together, at a point.
+
+    Args:
+        session: the check.
+        purpose: names the random stream.
+        primals: the point.
+        inputs: positions of the inputs that move.
+        claimed: cotangents and gradients, where they are known already.
+        mask: which elements of them move, all where None.
+    """
+    if claimed is None:
+        cotangents: Arrays = session.cotangents(f"{purpose} cotangents", primals)
+        gradients = session.claimed(primals, cotangents)
+    else:
+        cotangents, gradients = claimed
+    direction = session.direction(f"{purpose} direction", primals, inputs)
+    if mask is not None:
+        direction = [d * mask if i in inputs else d for i, d in enumerate(direction)]
+    blank = Trial(primals, cotangents, direction, gradients, Estimate(0.0, 0.0), 0.0)
+    estimate = directional(
+        session.target.witness_forward,
+        primals,
+        direction,
+        cotangents,
+        epsilon=session.target.epsilon,
+        size=blank.spread,
+    )
+    trial = replace(blank, estimate=estimate)
+    tolerance = SAFETY * (estimate.error + session.target.epsilon * trial.spread)
+    if session.rtol is not None or session.atol is not None:
+        size = max(abs(trial.slope), abs(estimate.value))
+        asked = (session.rtol or 0.0) * size + (session.atol or 0.0) * norm(direction)
+        tolerance = max(estimate.error, asked)
+    return replace(trial, tolerance=tolerance)
+
+
+def norm(arrays: Arrays) -> float:
+    """Euclidean norm over all of them."""
+    return float(np.sqrt(sum(np.linalg.norm(np.ravel(a)) ** 2 for a in arrays)))
