@@ -3,11 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help demo test lint types format bench clean
+.PHONY: help demo test lint types format bench audit-torch clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -40,7 +40,10 @@ format: .venv/dev  ## rewrite what ruff can
 	$(BIN)/ruff format .
 
 bench: .venv/dev  ## calls and seconds beside torch's gradcheck, as ratios
-	$(BIN)/python -m benchmarks
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks
+
+audit-torch: .venv/dev  ## the check over PyTorch's operator database, minutes
+	$(BIN)/python -m audits.torch_ops
 
 clean:  ## remove the environment and what builds leave
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gradproof._errors import TargetError
+from gradproof._progress import Progress
 from gradproof._target import Target, parse
 from gradproof._workers import Answer, Pool, Request
 from gradproof.check.verdict import Verdict
 from gradproof.report import Outcome
 from gradproof.report.listing import Listed
 
-Started = Callable[[str], None]
 Found = list[tuple[Target, str]] | Outcome  # targets with their kinds, or why not
 
 
 def check(
-    texts: Sequence[str], settings: dict[str, Any], pool: Pool, started: Started
+    texts: Sequence[str], settings: dict[str, Any], pool: Pool, progress: Progress
 ) -> list[Outcome]:
     """Check every target, and all that is in those that name a file or module.
 
@@ -25,22 +25,22 @@ def check(
         texts: the targets as given.
         settings: keyword arguments of ``gp.check``.
         pool: the workers to do it in.
-        started: called with each target as its turn comes.
+        progress: told of each target as its turn comes, and when it is done.
     """
-    plan = list(dict.fromkeys(_plan(texts, pool, started)))
+    plan = list(dict.fromkeys(_plan(texts, pool, progress)))
     requests = [
         Request(verb="check", target=str(step), folder=step.folder, settings=settings)
         for step in plan
         if isinstance(step, Target)
     ]
-    checked = _outcomes(requests, pool, started)
+    checked = _outcomes(requests, pool, progress)
     return [next(checked) if isinstance(step, Target) else step for step in plan]
 
 
-def list_targets(texts: Sequence[str], pool: Pool, started: Started) -> list[Listed]:
+def list_targets(texts: Sequence[str], pool: Pool, progress: Progress) -> list[Listed]:
     """List what the targets name, and all that is in their files and modules."""
     listed: dict[str, Listed] = {}
-    for text, found in _look(texts, pool, started).items():
+    for text, found in _look(texts, pool, progress).items():
         if isinstance(found, Outcome):
             listed[text] = Listed(target=text, kind=str(found.kind), error=found.error)
             continue
@@ -50,11 +50,11 @@ def list_targets(texts: Sequence[str], pool: Pool, started: Started) -> list[Lis
 
 
 def _plan(
-    texts: Sequence[str], pool: Pool, started: Started
+    texts: Sequence[str], pool: Pool, progress: Progress
 ) -> Iterator[Target | Outcome]:
     """Every single target to check; an outcome where that cannot be known."""
     whole = [text for text in texts if not _names_one(text)]
-    found = _look(whole, pool, started)
+    found = _look(whole, pool, progress)
     for text in texts:
         here = found.get(text)
         if isinstance(here, Outcome):
@@ -72,7 +72,7 @@ def _names_one(text: str) -> bool:
         return False
 
 
-def _look(texts: Sequence[str], pool: Pool, started: Started) -> dict[str, Found]:
+def _look(texts: Sequence[str], pool: Pool, progress: Progress) -> dict[str, Found]:
     """Ask the workers what each text stands for."""
     found: dict[str, Found] = {}
     requests = []
@@ -83,7 +83,7 @@ def _look(texts: Sequence[str], pool: Pool, started: Started) -> dict[str, Found
             found[text] = Outcome(target=text, kind="target", error=str(error))
         else:
             requests.append(Request(verb="list", target=text, folder=target.folder))
-    answers = pool.answers(requests, lambda request: started(request.target))
+    answers = pool.answers(requests, lambda request: progress.started(request.target))
     for request, (answer, seconds) in zip(requests, answers, strict=True):
         found[request.target] = _found(request.target, answer, seconds)
     return {text: found[text] for text in texts}
@@ -102,9 +102,14 @@ def _found(text: str, answer: Answer, seconds: float) -> Found:
 
 
 def _outcomes(
-    requests: Sequence[Request], pool: Pool, started: Started
+    requests: Sequence[Request], pool: Pool, progress: Progress
 ) -> Iterator[Outcome]:
-    answers = pool.answers(requests, lambda request: started(request.target))
+    progress.expect(len(requests))
+    answers = pool.answers(
+        requests,
+        lambda request: progress.started(request.target),
+        lambda _request: progress.finished(),
+    )
     for request, (answer, seconds) in zip(requests, answers, strict=True):
         error = answer.get("error", {})
         verdict = answer.get("verdict")

@@ -140,7 +140,10 @@ class Pool:
             worker.close()
 
     def answers(
-        self, requests: Sequence[Request], started: Callable[[Request], None]
+        self,
+        requests: Sequence[Request],
+        started: Callable[[Request], None],
+        finished: Callable[[Request], None] = lambda _request: None,
     ) -> Iterator[tuple[Answer, float]]:
         """Each request's answer and the seconds it took, in the order asked."""
         idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
@@ -156,6 +159,7 @@ class Pool:
                 return answer, time.perf_counter() - start
             finally:
                 idle.put(worker)
+                finished(request)
 
         with ThreadPoolExecutor(len(self._workers)) as threads:
             try:

@@ -6,10 +6,9 @@ Neither torch nor jax is imported here; targets run in worker processes.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -18,6 +17,7 @@ import click
 
 from gradproof import _config, _run
 from gradproof._errors import InputError
+from gradproof._progress import Progress, progress
 from gradproof._workers import Pool
 from gradproof.report import FORMATS, Outcome, listing, renderer
 
@@ -108,8 +108,8 @@ def check(
     }
     given = {key: value for key, value in settings.items() if value is not None}
 
-    def run(pool: Pool, started: _run.Started) -> list[Outcome]:
-        return _run.check(targets, given, pool, started)
+    def run(pool: Pool, shown: Progress) -> list[Outcome]:
+        return _run.check(targets, given, pool, shown)
 
     outcomes = _with_workers(run, config, jobs, timeout)
     render = renderer(output_format or config.output_format or DEFAULT_FORMAT)
@@ -131,8 +131,8 @@ def list_command(
     """List what can be checked, and what kind of thing it is."""
     config = _load_config()
 
-    def run(pool: Pool, started: _run.Started) -> list[listing.Listed]:
-        return _run.list_targets(targets, pool, started)
+    def run(pool: Pool, shown: Progress) -> list[listing.Listed]:
+        return _run.list_targets(targets, pool, shown)
 
     listed = _with_workers(run, config, jobs, timeout)
     chosen = output_format or config.output_format or DEFAULT_FORMAT
@@ -190,7 +190,7 @@ def _properties(origin: str, names: Sequence[str]) -> list[str]:
 
 
 def _with_workers(
-    run: Callable[[Pool, _run.Started], T],
+    run: Callable[[Pool, Progress], T],
     config: _config.Config,
     jobs: int | None,
     timeout: float | None,
@@ -200,22 +200,9 @@ def _with_workers(
             Pool(
                 jobs or config.jobs or 1, timeout or config.timeout or DEFAULT_TIMEOUT
             ) as pool,
-            _status() as started,
+            progress() as shown,
         ):
-            return run(pool, started)
+            return run(pool, shown)
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)
-
-
-@contextlib.contextmanager
-def _status() -> Iterator[_run.Started]:
-    """On a terminal, a line on stderr that says what runs, gone when it is done."""
-    if not sys.stderr.isatty():
-        yield lambda _target: None
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    with Console(stderr=True).status(Text("starting", style="dim")) as status:
-        yield lambda target: status.update(Text(f"running {target}", style="dim"))

@@ -65,6 +65,26 @@ DEFECTS = {
         "no gradient comes back for 'y': backward returns None, or the output is "
         "detached from it",
     ),
+    "infinite": (
+        product_sum,
+        lambda g, x, y, z: (
+            g * y,
+            g * x + np.where(x > 1, np.inf, 0),
+            g * np.ones_like(z),
+        ),
+        THREE,
+        "y",
+        "not-finite",
+        "the gradient of 'y' is infinite with ordinary values, the true one is finite",
+    ),
+    "NaN": (
+        product_sum,
+        lambda g, x, y, z: (g * y * np.nan, g * x, g * np.ones_like(z)),
+        THREE,
+        "x",
+        "not-finite",
+        "the gradient of 'x' is NaN with ordinary values, the true one is finite",
+    ),
     "sign": (
         product_sum,
         lambda g, x, y, z: (g * y, -g * x, g * np.ones_like(z)),
@@ -198,6 +218,18 @@ DEFECTS = {
         "partial",
         "the gradient of 'x' is wrong in column 3 only",
     ),
+    "rounded on the way": (
+        product_sum,
+        lambda g, x, y, z: (
+            g * y.astype(np.float16),
+            g * x,
+            g * np.ones_like(z),
+        ),
+        THREE,
+        "x",
+        "low-precision",
+        "the gradient of 'x' is made from values rounded to float16",
+    ),
     "not conjugated": (
         lambda z: np.sum(z * z),
         lambda g, z: (g * 2 * z,),
@@ -273,5 +305,5 @@ def test_nonlinear_is_found_by_the_gradient_property_alone() -> None:
 
 def test_every_diagnosis_of_this_table_has_a_test() -> None:
     tested = {diagnosis for *_, diagnosis, _ in DEFECTS.values()}
-    elsewhere = {"nonlinear", "stateful"}
+    elsewhere = {"nonlinear", "stateful"}  # in this file and in tests/defects
     assert set(diagnose.names()) | {"partial"} == tested | elsewhere

@@ -105,8 +105,8 @@ broken.py
   ! broken.py cannot
     be imported [/oops]
 
-skipped      compile  asked for by name
-unsupported  vmap     no vmap [here] (layers.py:softmax)
+skipped      compile: asked for by name
+unsupported  vmap: no vmap [here] (softmax)
 
 3 targets: 1 ok, 1 with findings, 1 could not run
 """
@@ -119,6 +119,51 @@ def test_full_without_problems_is_short():
         "a.py:f  nothing checked  0 of 0  0.0 s",
         "",
         "1 target: 1 ok, 0 with findings, 0 could not run",
+    ]
+
+
+def test_what_was_not_tried_is_one_line_a_reason():
+    def outcome(name, *checks):
+        return Outcome(
+            target=f"a.py:{name}", verdict=Verdict(target=name, checks=checks)
+        )
+
+    def check(property, status, detail):
+        return Check(property=property, status=status, detail=detail)
+
+    one_output = check("undefined", "skipped", "there is one output")
+    no_jvp = check("forward-mode", "unsupported", "no jvp: forward raised: You must")
+    numpys = [
+        check(name, "unsupported", "only torch has this") for name in ("memory", "vmap")
+    ]
+    outcomes = [
+        outcome("f", one_output, no_jvp),
+        outcome("g", one_output, no_jvp),
+        outcome("h", one_output, *numpys),
+    ]
+    assert rendered("full", *outcomes).split("\n\n")[1] == (
+        "skipped      undefined: there is one output\n"
+        "unsupported  forward-mode: no jvp (all but h)\n"
+        "unsupported  memory, vmap: only torch has this (h)"
+    )
+
+
+def test_targets_of_one_name_are_told_apart():
+    skipped = Check(property="vmap", status="skipped", detail="why")
+    outcomes = [
+        Outcome(target="a.py:f", verdict=Verdict(target="f", checks=(skipped,))),
+        Outcome(target="b.py:f", verdict=Verdict(target="f")),
+    ]
+    assert "skipped  vmap: why (a.py:f)" in rendered("full", *outcomes)
+
+
+def test_the_smallest_error_that_a_check_sees_is_in_the_table():
+    check = Check(property="gradient", status="passed", power=3.7e-11)
+    outcome = Outcome(target="a.py:f", verdict=Verdict(target="f", checks=(check,)))
+    assert rendered("full", outcome, BROKEN).splitlines()[:3] == [
+        "target     outcome        passed   sees   time",
+        "a.py:f     ok             1 of 1  4e-11  0.0 s",
+        "broken.py  could not run                 0.0 s",
     ]
 
 

@@ -49,7 +49,8 @@ def check(
             numerical witness where neither is given.
         atol: tolerance in units of the derivative along a direction of length one.
         seed: seed of every random choice.
-        executor: runs the examples side by side, where there are several.
+        executor: runs examples and properties side by side, with the same verdict:
+            processes (loky, dask, ``ProcessPoolExecutor``) save time, threads none.
         raise_exception: raise where something is found.
         **options: keyword arguments for the target itself.
 

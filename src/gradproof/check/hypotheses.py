@@ -14,11 +14,15 @@ from gradproof.check.diagnose import (
     Explanation,
     Undo,
     agrees_at_every_trial,
+    evidence_for,
     hypothesis,
 )
 from gradproof.check.session import Array, differs, magnitude
 from gradproof.check.trial import Trial
 
+ROLLS = 33
+ROUNDING = 2e-2
+PRECISIONS = {"float16": 11, "bfloat16": 8, "float32": 24}  # bits of the significand
 TIMES = {0.5: "half", 2.0: "twice", 0.25: "a quarter of", 3.0: "three times"}
 
 
@@ -52,6 +56,15 @@ def zero(evidence: Evidence) -> Explanation | None:
     )
 
 
+@hypothesis("not-finite")
+def not_finite(evidence: Evidence) -> Explanation | None:
+    """The gradient is NaN or infinite somewhere, at ordinary values."""
+    gradients = [evidence.gradient(trial) for trial in evidence.trials]
+    if any(g is None or np.isfinite(g).all() for g in gradients):
+        return None
+    return explain_not_finite(evidence.name, "ordinary values", gradients[0])
+
+
 @hypothesis("sign")
 def sign(evidence: Evidence) -> Explanation | None:
     """The gradient is right but for its sign."""
@@ -68,7 +81,7 @@ def sign(evidence: Evidence) -> Explanation | None:
 def scale(evidence: Evidence) -> Explanation | None:
     """The gradient is right but for one factor, fitted at one trial, tried at all."""
     best = max(evidence.trials, key=lambda t: abs(t.slope) / (t.spread or 1.0))
-    if best.slope == 0 or not np.isfinite(best.slope):
+    if best.slope == 0 or not np.isfinite(best.slope) or not _is_nonzero(best):
         return None
     correction = best.estimate.value / best.slope
     if correction == 0 or not agrees_at_every_trial(evidence, lambda g: g * correction):
@@ -184,7 +197,7 @@ def permuted(evidence: Evidence) -> Explanation | None:
     gradient = evidence.gradient(evidence.trials[0])
     if gradient is None or gradient.ndim == 0:
         return None
-    for words, undo in _rearrangements(gradient.ndim):
+    for words, undo in _rearrangements(gradient.shape):
         if agrees_at_every_trial(evidence, undo):
             return Explanation(
                 "permuted",
@@ -264,6 +277,25 @@ def stateful(evidence: Evidence) -> Explanation | None:
     return None
 
 
+@hypothesis("low-precision")
+def low_precision(evidence: Evidence) -> Explanation | None:
+    """Right at values that a lower precision holds exactly, off elsewhere."""
+    trials = evidence.trials
+    if not all(trial.error < ROUNDING for trial in trials):
+        return None
+    for name, bits in PRECISIONS.items():
+        points = [[_rounded(p, bits) for p in trial.primals] for trial in trials]
+        again = evidence_for(evidence.session, evidence.name, points=points)
+        if again is not None and all(trial.agrees for trial in again.trials):
+            return Explanation(
+                "low-precision",
+                f"the gradient of {evidence.name!r} is made from values rounded to "
+                f"{name}",
+                "save what backward needs in the dtype of the input",
+            )
+    return None
+
+
 def explain_stateful(name: str | None, call: str) -> Explanation:
     """The words for a backward that uses what another call left behind."""
     of = f"the gradient of {name!r}" if name else "the gradient"
@@ -273,6 +305,14 @@ def explain_stateful(name: str | None, call: str) -> Explanation:
         "keep what backward needs on ctx, with ctx.save_for_backward, never in a "
         "global, a class attribute or a shared buffer",
     )
+
+
+def _rounded(array: Array, bits: int) -> Array:
+    """The nearest numbers with so many bits in their significand."""
+    if np.iscomplexobj(array):
+        return _rounded(array.real, bits) + 1j * _rounded(array.imag, bits)
+    significand, exponent = np.frexp(array)
+    return np.asarray(np.ldexp(np.round(significand * 2.0**bits) / 2.0**bits, exponent))
 
 
 def _is_nonzero(trial: Trial) -> bool:
@@ -303,12 +343,13 @@ def _sizes(evidence: Evidence) -> Iterator[tuple[str, int]]:
             yield f"the size of dimension {axis} of {name!r}", size
 
 
-def _rearrangements(ndim: int) -> Iterator[tuple[str, Undo]]:
+def _rearrangements(shape: tuple[int, ...]) -> Iterator[tuple[str, Undo]]:
     """Ways in which elements change places, each with what undoes it."""
-    for axis in range(ndim):
-        for by in (1, -1):
+    ndim = len(shape)
+    for axis, size in enumerate(shape):
+        for by in range(1, min(size, ROLLS)):
             yield (
-                f"rolled by {-by} along dimension {axis}",
+                f"rolled by {size - by} along dimension {axis}",
                 functools.partial(np.roll, shift=by, axis=axis),
             )
         yield f"reversed along dimension {axis}", functools.partial(np.flip, axis=axis)

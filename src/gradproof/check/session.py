@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.check.targets import Arrays, Gradients, Target
+from gradproof.check.targets import Arrays, Gradients, Target, TargetCrash
 
 Array = np.ndarray[Any, Any]
 
 
 SMALL = 1e-6
+WORST = 1e6  # times the least rounding, that cancellation is believed to make of it
 
 
 class Difference(NamedTuple):
@@ -47,6 +48,7 @@ class Session:
         self.atol = atol
         self.blamed: dict[str, str] = {}  # inputs found wrong, and by which property
         self.asked = [True] * len(target.names)  # gradients that an engine can deliver
+        self.at_kink = False  # no derivative at the given values, but beside them
         self.stopped: str | None = None  # the property at which backward raised
         self.floor = SMALL  # relative errors below it are not held against anyone
         self._usual: Session = self
@@ -62,6 +64,11 @@ class Session:
         other._usual = self._usual
         other.blamed, other.asked = self.blamed, self.asked
         return other
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all outputs are finite at the given values."""
+        return all(bool(np.isfinite(o).all()) for o in self.target.outputs_there)
 
     def leave_out(self, input: str, property: str) -> None:
         """Ask no more for the gradient of an input that a property found wrong."""
@@ -132,8 +139,11 @@ class Session:
             input: position of the input that moves.
             length: how far it moves.
         """
-        usual = self._usual.typical[input] * length
-        return not gap <= self.floor * max(size, usual)
+        return not gap <= self.floor * max(size, self.usual(input) * length)
+
+    def usual(self, input: int) -> float:
+        """Root mean square of an input's gradient at the values given."""
+        return self._usual.typical[input]
 
     @functools.cached_property
     def typical(self) -> list[float]:
@@ -158,22 +168,43 @@ class Session:
     def noise(self) -> list[float]:
         """For each input, how far a last-digit change moves its gradient.
 
-        Measured: the same gradient twice, once with every incoming gradient changed
-        by a few units in the last place.
+        Measured: the same gradient with incoming gradients, and with inputs, changed
+        by a few units in the last place; at least what rounding the outputs amounts to.
         """
+        primals = self.target.primals
         cotangents = self.cotangents("noise")
-        rng = self.rng("noise in the last place")
-        steps = [
-            8 * self.target.epsilon * rng.standard_normal(v.shape) for v in cotangents
+        outputs = self.target.outputs_there
+        terms = [magnitude(v * o) for v, o in zip(cotangents, outputs, strict=True)]
+        finite = max((term for term in terms if np.isfinite(term)), default=0.0)
+        least = [
+            0.25 * self.target.epsilon * finite / min(unit, 1.0) for unit in self.units
         ]
-        nudged = [v * (1 + s) for v, s in zip(cotangents, steps, strict=True)]
-        gradients = [self.claimed(self.target.primals, v) for v in (cotangents, nudged)]
+        try:
+            plain = self.claimed(primals, cotangents)
+            nudged = (
+                self.claimed(primals, self._nudged(cotangents)),
+                self.claimed(self._nudged(primals), cotangents),
+            )
+        except TargetCrash:
+            return least
+        # What changes by more is no rounding: a kink, or a backward with a state.
         return [
-            magnitude(b - a)
-            if a is not None and b is not None and a.shape == b.shape
-            else 0.0
-            for a, b in zip(*gradients, strict=True)
+            max(at_least, *(min(_apart(one, g[i]), WORST * at_least) for g in nudged))
+            for i, (one, at_least) in enumerate(zip(plain, least, strict=True))
         ]
+
+    def _nudged(self, arrays: Arrays) -> list[Array]:
+        """The same numbers but for a few units in the last place; ties stay ties."""
+        rng = self.rng("noise in the last place")
+        step = 8 * self.target.epsilon
+        return [a * (1 + step * (1 + rng.random())) for a in arrays]
+
+
+def _apart(one: Array | None, other: Array | None) -> float:
+    if one is None or other is None or one.shape != other.shape:
+        return 0.0
+    apart = magnitude(one - other)
+    return apart if np.isfinite(apart) else 0.0
 
 
 def gaussian(rng: np.random.Generator, shape: Any, is_complex: bool) -> Array:

@@ -14,6 +14,8 @@ from gradproof.check.targets import Target, TargetCrash
 Axis = tuple[int, int]  # (position of the leaf, its dimension)
 TRIES = 12
 AT_MOST = 8
+LARGE = (1031, 259, 67, 33, 17)  # past a block of a power of two, and prime or odd
+MOST_ELEMENTS = 5000
 BROADCAST = "a broadcast input"
 NOTHING = "size 0"
 
@@ -34,8 +36,10 @@ def dimensions(session: Session) -> list[Dimension]:
     """
     found: list[Dimension] = []
     by_size: dict[int, list[Axis]] = {}
+    fixed = {boundary[-1] for _, boundary in _boundaries(session.target)}
     for axis, size in _axes(session.target):
-        by_size.setdefault(size, []).append(axis)
+        if size not in fixed:
+            by_size.setdefault(size, []).append(axis)
     tries = 0
     for size, axes in by_size.items():
         alone = []
@@ -84,8 +88,19 @@ def variants(found: Sequence[Dimension]) -> Iterator[tuple[str, dict[Axis, int]]
     for index in range(min(len(found), 2)):
         yield NOTHING, dict.fromkeys(found[index].axes, 0)
     for index in range(min(len(found), 3)):
-        large = 1031 if len(found) == 1 else 67
-        yield f"size {large}", _set(found, [*small[:index], large, *small[index + 1 :]])
+        for large in LARGE:
+            sizes = _set(found, [*small[:index], large, *small[index + 1 :]])
+            if _elements(sizes) <= MOST_ELEMENTS:
+                yield f"size {large}", sizes
+                break
+
+
+def _elements(sizes: dict[Axis, int]) -> int:
+    """How many elements the largest of the resized leaves has, in those axes."""
+    by_leaf: dict[int, int] = {}
+    for (position, _), size in sizes.items():
+        by_leaf[position] = by_leaf.get(position, 1) * size
+    return max(by_leaf.values())
 
 
 def smaller(session: Session) -> Session | None:
@@ -105,8 +120,10 @@ def duplicates(session: Session) -> dict[int, Array]:
     rng = session.rng("duplicates")
     target = session.target
     values = {}
+    fixed = {position for position, _ in _boundaries(target)}
     for position, _ in enumerate(target.values):
-        array = None if position in target.active else target.array(position)
+        known = position in target.active or position in fixed
+        array = None if known else target.array(position)
         if array is None or not np.issubdtype(array.dtype, np.integer):
             continue
         if array.size < 2:
@@ -118,15 +135,20 @@ def duplicates(session: Session) -> dict[int, Array]:
     return values
 
 
-def points_at_nothing(target: Target, values: dict[int, Array]) -> bool:
-    """Whether indices are left where there is nothing any more to point at."""
-    for position in range(len(target.values)):
-        array = None if position in target.active else target.array(position)
-        if array is None or not np.issubdtype(array.dtype, np.integer):
-            continue
-        if values.get(position, array).size:
-            return True
-    return False
+def points_outside(
+    target: Target, values: dict[int, Array], axes: dict[Axis, int]
+) -> bool:
+    """Whether a dimension has become smaller than a whole number that may index it."""
+    whole = [
+        values.get(position, array)
+        for position in range(len(target.values))
+        if position not in target.active
+        and (array := target.array(position)) is not None
+        and np.issubdtype(array.dtype, np.integer)
+    ]
+    largest = max((int(one.max()) for one in whole if one.size), default=-1)
+    before = dict(_every_axis(target))
+    return any(size < before[axis] and size <= largest for axis, size in axes.items())
 
 
 def in_words(session: Session, values: dict[int, Array]) -> str:
@@ -135,7 +157,28 @@ def in_words(session: Session, values: dict[int, Array]) -> str:
     return ", ".join(f"{names[p]} {list(a.shape)}" for p, a in sorted(values.items()))
 
 
+def _boundaries(target: Target) -> Iterator[tuple[int, list[int]]]:
+    """Whole numbers that rise to the size of a dimension: where its parts end.
+
+    They mean something only together with that size, so both stay as they are.
+    """
+    sizes = {size for _, size in _every_axis(target)}
+    for position in range(len(target.values)):
+        array = None if position in target.active else target.array(position)
+        if array is None or not np.issubdtype(array.dtype, np.integer):
+            continue
+        rises = array.ndim == 1 and array.size > 1 and np.all(np.diff(array) >= 0)
+        if rises and int(array[-1]) in sizes:
+            yield position, [int(one) for one in array]
+
+
 def _axes(target: Target) -> Iterator[tuple[Axis, int]]:
+    """Axes that may be resized."""
+    fixed = {position for position, _ in _boundaries(target)}
+    return (pair for pair in _every_axis(target) if pair[0][0] not in fixed)
+
+
+def _every_axis(target: Target) -> Iterator[tuple[Axis, int]]:
     count = getattr(target, "count", len(target.values))
     for position in range(count):
         array = target.array(position)

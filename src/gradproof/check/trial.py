@@ -12,6 +12,8 @@ from gradproof.check.targets import Arrays, Gradients
 from gradproof.check.witnesses.numerical import Estimate, directional, inner
 
 SAFETY = 8.0
+SEEN = 4.0  # tolerances: a random error of that size shows in most directions
+SHARP, BLUNT = 0.1, 0.5  # how much of a gradient the tolerance may be
 NEGLIGIBLE = 1e-6
 
 
@@ -26,6 +28,7 @@ class Trial:
         claimed: the target's gradients, None where it gives none.
         estimate: the numerical derivative of <cotangents, f> along the direction.
         tolerance: how far the claim may be from it.
+        sharpness: how large a part of the gradient the tolerance may be, to judge.
     """
 
     primals: Arrays
@@ -34,6 +37,7 @@ class Trial:
     claimed: Gradients
     estimate: Estimate
     tolerance: float
+    sharpness: float = SHARP
 
     @property
     def slope(self) -> float:
@@ -43,11 +47,11 @@ class Trial:
     @property
     def settled(self) -> bool:
         """Whether the numerical witness knows the derivative well enough to judge."""
-        size = max(abs(self.estimate.value), abs(self.slope), self.spread)
+        slope = abs(self.slope) if np.isfinite(self.slope) else 0.0
+        size = max(abs(self.estimate.value), slope, self.spread)
         negligible = NEGLIGIBLE * self.estimate.scale
-        return not self.estimate.kinked and self.tolerance <= max(
-            0.1 * size, negligible
-        )
+        enough = max(self.sharpness * size, negligible)
+        return not self.estimate.kinked and self.tolerance <= enough
 
     @property
     def agrees(self) -> bool:
@@ -57,20 +61,20 @@ class Trial:
     @property
     def spread(self) -> float:
         """Size of the terms whose sum the slope is: what a random error would move."""
-        return float(
-            np.sqrt(
-                sum(
-                    np.linalg.norm(np.ravel(g * d)) ** 2
-                    for g, d in zip(self.claimed, self.direction, strict=True)
-                    if g is not None and g.shape == d.shape
-                )
-            )
+        squares = sum(
+            np.linalg.norm(np.ravel(g * d)) ** 2
+            for g, d in zip(self.claimed, self.direction, strict=True)
+            if g is not None and g.shape == d.shape
         )
+        size = float(np.sqrt(squares))
+        return size if np.isfinite(size) else 0.0  # an infinite claim excuses nothing
 
     @property
     def power(self) -> float | None:
         """The smallest relative error that it could see, None for a zero gradient."""
-        return self.tolerance / self.spread if self.spread > self.tolerance else None
+        if self.spread <= self.tolerance:
+            return None
+        return SEEN * self.tolerance / self.spread
 
     @property
     def error(self) -> float:
@@ -115,6 +119,7 @@ def probe(
     *,
     claimed: tuple[Arrays, Gradients] | None = None,
     mask: Array | None = None,
+    direction: Arrays | None = None,
 ) -> Trial:
     """Try the claimed gradients of some inputs together, at a point.
 
@@ -125,13 +130,15 @@ def probe(
         inputs: positions of the inputs that move.
         claimed: cotangents and gradients, where they are known already.
         mask: which elements of them move, all where None.
+        direction: how they move, at random where None.
     """
     if claimed is None:
         cotangents: Arrays = session.cotangents(f"{purpose} cotangents", primals)
         gradients = session.claimed(primals, cotangents)
     else:
         cotangents, gradients = claimed
-    direction = session.direction(f"{purpose} direction", primals, inputs)
+    if direction is None:
+        direction = session.direction(f"{purpose} direction", primals, inputs)
     if mask is not None:
         direction = [d * mask if i in inputs else d for i, d in enumerate(direction)]
     blank = Trial(primals, cotangents, direction, gradients, Estimate(0.0, 0.0), 0.0)
@@ -149,7 +156,13 @@ def probe(
         size = max(abs(trial.slope), abs(estimate.value))
         asked = (session.rtol or 0.0) * size + (session.atol or 0.0) * norm(direction)
         tolerance = max(estimate.error, asked)
-    return replace(trial, tolerance=tolerance)
+    sharpness = BLUNT if session.target.epsilon > 1e-4 else SHARP
+    trial = replace(trial, tolerance=tolerance, sharpness=sharpness)
+    if trial.agrees:
+        return trial
+    # What cancels in the gradient itself leaves rounding that no step can see.
+    noise = [n * norm([d]) for n, d in zip(session.noise, direction, strict=True)]
+    return replace(trial, tolerance=tolerance + SAFETY * sum(noise))
 
 
 def norm(arrays: Arrays) -> float:

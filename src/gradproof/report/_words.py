@@ -33,6 +33,13 @@ def statuses(verdict: Verdict) -> Counter[str]:
     return Counter(check.status for check in verdict.checks)
 
 
+def power(verdict: Verdict | None) -> str:
+    """The smallest relative error that ``gradient`` could have seen: ``4e-11``."""
+    checks = () if verdict is None else verdict.checks
+    known = [c.power for c in checks if c.property == "gradient" and c.power]
+    return f"{known[0]:.0e}" if known else ""
+
+
 def title(finding: Finding) -> str:
     """``property · input · diagnosis``, without what is not known."""
     parts = (finding.property, finding.input, finding.diagnosis)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gradproof.report import _words
+from gradproof.report._omitted import NOT_TRIED, reason
 
 if TYPE_CHECKING:
     from gradproof.check.verdict import Check, Finding, Verdict
@@ -48,10 +49,10 @@ def _not_passed(checks: Sequence[Check]) -> Iterator[str]:
     """One entry for all that share a status and a reason."""
     together: dict[tuple[str, str], list[str]] = {}
     for check in checks:
-        together.setdefault((check.status, check.detail), []).append(check.property)
-    for (status, detail), names in together.items():
-        reason = f": {detail}" if detail else ""
-        text = f"{', '.join(names)} {status}{reason}"
+        why = reason(check) if check.status in NOT_TRIED else check.detail
+        together.setdefault((check.status, why), []).append(check.property)
+    for (status, why), names in together.items():
+        text = f"{', '.join(names)} {status}{why and f': {why}'}"
         yield from _wrapped(text, indent="  ", hang=2)
 
 

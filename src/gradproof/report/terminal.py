@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradproof.report import _words
+from gradproof.report._omitted import omitted
 
 if TYPE_CHECKING:
     from gradproof.check.verdict import Verdict
@@ -66,22 +67,24 @@ def _table(outcomes: Sequence[Outcome]) -> Block:
     table.add_column("target", overflow="fold")
     table.add_column("outcome", no_wrap=True)
     table.add_column("passed", justify="right", no_wrap=True)
+    has_power = any(_words.power(outcome.verdict) for outcome in outcomes)
+    if has_power:
+        table.add_column("sees", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True, style=QUIET)
     for outcome in outcomes:
-        table.add_row(*_row(outcome))
+        power = [Text(_words.power(outcome.verdict))] if has_power else []
+        time = Text(f"{outcome.seconds:.1f} s")
+        table.add_row(Text(outcome.target), *_row(outcome.verdict), *power, time)
     return [table]
 
 
-def _row(outcome: Outcome) -> Iterator[Text]:
-    verdict = outcome.verdict
-    yield Text(outcome.target)
+def _row(verdict: Verdict | None) -> Iterator[Text]:
     if verdict is None:
         yield Text("could not run", style=UNKNOWN)
         yield Text()
     else:
         yield _result(verdict)
         yield Text(f"{_words.statuses(verdict)['passed']} of {len(verdict.checks)}")
-    yield Text(f"{outcome.seconds:.1f} s")
 
 
 def _result(verdict: Verdict) -> Text:
@@ -126,25 +129,13 @@ def _evidence(verdict: Verdict) -> Iterator[RenderableType]:
 
 
 def _not_tried(outcomes: Sequence[Outcome]) -> Block:
-    """One line for each reason, however many targets share it."""
-    targets: dict[tuple[str, str, str], list[str]] = {}
-    checked = 0
-    for outcome in outcomes:
-        if outcome.verdict is None:
-            continue
-        checked += 1
-        for check in outcome.verdict.checks:
-            if check.status in ("skipped", "unsupported"):
-                reason = (check.status, check.property, check.detail)
-                targets.setdefault(reason, []).append(outcome.target)
-    status_width = max((len(reason[0]) for reason in targets), default=0)
-    property_width = max((len(reason[1]) for reason in targets), default=0)
-    lines: Block = []
-    for (status, property, detail), names in sorted(targets.items()):
-        lead = f"{status:{status_width}}  {property:{property_width}}  "
-        which = "" if len(names) == checked else f" ({', '.join(names)})"
-        lines.append(Hanging(Text(lead, QUIET), Text(detail + which, QUIET)))
-    return lines
+    """One entry for each reason, however many properties and targets share it."""
+    entries = omitted(outcomes)
+    width = max((len(each.status) for each in entries), default=0)
+    return [
+        Hanging(Text(f"{each.status:{width}}  ", QUIET), Text(each.text, QUIET))
+        for each in entries
+    ]
 
 
 def _labelled(label: str, text: str, style: str = "") -> Hanging:

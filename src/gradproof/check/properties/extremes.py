@@ -8,13 +8,15 @@ import numpy as np
 
 from gradproof.check.hypotheses import explain_not_finite
 from gradproof.check.properties import Outcome, define
-from gradproof.check.session import Array, Session
+from gradproof.check.session import Array, Session, magnitude, size_of
 from gradproof.check.targets import Arrays, Gradients, Target, TargetCrash
-from gradproof.check.trial import probe
+from gradproof.check.trial import Trial, probe
 from gradproof.check.verdict import Finding
 
 EACH_UP_TO = 3
 LARGE, TINY = 1e3, 1e-12
+SINGULAR = 1e3
+TIES = "ties"
 
 
 @define(
@@ -29,10 +31,10 @@ def check(session: Session) -> Outcome:
     findings: dict[str, Finding] = {}
     tried = []
     for what, target in _special(session):
-        if not all(np.isfinite(one).all() for one in target.outputs_there):
+        special = session.elsewhere(target)
+        if not special.is_finite or target.epsilon > session.target.epsilon:
             continue
         tried.append(what)
-        special = session.elsewhere(target)
         special.units = session.units  # steps as large as for the given values
         for finding in _judge(special, what):
             findings.setdefault(str(finding.input), finding)
@@ -53,7 +55,7 @@ def _special(session: Session) -> Iterator[tuple[str, Target]]:
     some = {p: _some_zero(a) for p, a in inputs.items()}
     yield from _made(target, "some zeros", some)
     ties = {p: np.full_like(a, a.flat[0]) for p, a in inputs.items()}
-    yield from _made(target, "ties", ties)
+    yield from _made(target, TIES, ties)
     yield from _made(target, "large values", {p: LARGE * a for p, a in inputs.items()})
     yield from _made(target, "tiny values", {p: TINY * a for p, a in inputs.items()})
     masks = {}
@@ -97,13 +99,13 @@ def _judge(session: Session, what: str) -> list[Finding]:
         return [
             Finding(property="extremes", diagnosis="crash", message=message, hint=hint)
         ]
-    findings = []
     broken = [i for i, g in enumerate(claimed) if g is not None and _is_broken(g)]
-    for index in broken:
-        if _has_finite_slopes(session, index):
-            findings.append(_not_finite(target.names[index], what, claimed[index]))
     if broken:
-        return findings
+        return [
+            _not_finite(target.names[index], what, claimed[index])
+            for index in broken
+            if _has_finite_slopes(session, index)
+        ]
     testimony = target.exact(target.primals, cotangents)
     if testimony is not None and not session.compare(testimony, claimed):
         return []
@@ -115,38 +117,69 @@ def _values(
 ) -> list[Finding]:
     """Finite values must also be right, where the witness can tell."""
     findings = []
-    every = range(len(session.target.names))
+    target = session.target
     known = (cotangents, claimed)
-    trial = probe(session, "extremes", session.target.primals, every, claimed=known)
-    if trial.agrees or not trial.settled:
+    every = range(len(target.names))
+    trial = probe(session, "extremes", target.primals, every, claimed=known)
+    if trial.settled and trial.agrees:
         return []
-    for index, name in enumerate(session.target.names):
-        trials = [
-            probe(
-                session,
-                f"extremes {name} {number}",
-                session.target.primals,
-                [index],
-                claimed=known,
-            )
+    for index, name in enumerate(target.names):
+        gradient = claimed[index]
+        if gradient is None or magnitude(gradient) > SINGULAR * session.usual(index):
+            continue  # beside a singularity a step sees something else
+        together = what == TIES
+        directions = [
+            _direction(session, index, f"extremes {name} {number}", together)
             for number in range(2)
         ]
-        if not all(trial.matters(session, index) for trial in trials):
+        directions.append([a + b for a, b in zip(*directions, strict=True)])
+        own = size_of(target.primals[index]) / session.units[index]
+        directions.append([own * d for d in directions[0]])
+        trials = [
+            probe(session, "", target.primals, [index], claimed=known, direction=d)
+            for d in directions
+        ]
+        if not all(one.matters(session, index) for one in trials):
             continue
-        error = trials[0].error
+        if not _is_linear(trials[0], trials[1], trials[2]):
+            continue  # a kink whose two sides are alike
         findings.append(
             Finding(
                 property="extremes",
                 input=name,
                 diagnosis="partial",
                 message=f"the gradient of {name!r} is wrong with {what} "
-                f"(relative error {error:.2g})",
+                f"(relative error {trials[0].error:.2g})",
                 hint="a formula that is right elsewhere needs a case of its own there",
                 where=what,
-                error=error,
+                error=trials[0].error,
             )
         )
     return findings
+
+
+def _is_linear(one: Trial, two: Trial, both: Trial) -> bool:
+    """Whether the slope along a sum is the sum of the slopes, as of a derivative."""
+    apart = both.estimate.value - one.estimate.value - two.estimate.value
+    return abs(apart) <= one.tolerance + two.tolerance + both.tolerance
+
+
+def _direction(
+    session: Session, index: int, purpose: str, together: bool
+) -> list[Array]:
+    """A random direction; at a kink one that moves equal values equally.
+
+    The maximum of tied values has a kink between them, but none along the tie: there
+    every right gradient gives the same slope, whichever of them it chooses.
+    """
+    primals = session.target.primals
+    direction = session.direction(purpose, primals, [index])
+    if together:
+        _, which = np.unique(primals[index], return_inverse=True)
+        steps = session.rng(f"{purpose} together").standard_normal(which.max() + 1)
+        moves = steps[which].reshape(primals[index].shape)
+        direction[index] = session.units[index] * moves
+    return direction
 
 
 def _is_broken(gradient: Array) -> bool:

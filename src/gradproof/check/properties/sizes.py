@@ -48,7 +48,7 @@ def _targets(session: Session) -> Iterator[tuple[str, str, Target]]:
     found = sizes.dimensions(session)
     for number, (what, axes) in enumerate(sizes.variants(found) if found else ()):
         values = sizes.resized(session, axes, f"{what} {number}")
-        if what == sizes.NOTHING and sizes.points_at_nothing(session.target, values):
+        if sizes.points_outside(session.target, values, axes):
             continue
         shapes = sizes.in_words(session, values)
         try:
@@ -57,7 +57,8 @@ def _targets(session: Session) -> Iterator[tuple[str, str, Target]]:
             continue  # the forward does not run at these sizes
         if what == sizes.BROADCAST and not _same_outputs(session.target, target):
             continue  # where outputs do not show it, no backward can know
-        if all(np.isfinite(one).all() for one in target.outputs_there):
+        finite = all(np.isfinite(one).all() for one in target.outputs_there)
+        if finite and target.epsilon <= session.target.epsilon:
             yield what, shapes, target
     repeated = sizes.duplicates(session)
     if repeated:

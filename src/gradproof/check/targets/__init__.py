@@ -21,6 +21,13 @@ import numpy as np
 from gradproof._errors import InputError, RuleError, TargetError
 from gradproof.check.targets._leaves import Arguments
 
+SPACING = {
+    "float32": 1.2e-7,
+    "complex64": 1.2e-7,
+    "float16": 9.8e-4,
+    "complex32": 9.8e-4,
+    "bfloat16": 7.8e-3,
+}
 Arrays = Sequence[np.ndarray[Any, Any]]
 Gradients = Sequence[np.ndarray[Any, Any] | None]
 
@@ -91,6 +98,7 @@ class Target(ABC):
     dtype: str
     described: tuple[str, ...]
     outputs_there: tuple[np.ndarray[Any, Any], ...]
+    gives: tuple[str, ...] = ()  # dtypes of the outputs, where they are not float64
 
     @abstractmethod
     def forward(self, primals: Arrays) -> tuple[np.ndarray[Any, Any], ...]:
@@ -152,9 +160,7 @@ class Target(ABC):
     @property
     def epsilon(self) -> float:
         """Spacing of the numbers that the target computes in."""
-        return {"float32": 1.2e-7, "bfloat16": 7.8e-3, "float16": 9.8e-4}.get(
-            self.dtype.replace("complex64", "float32"), 2.2e-16
-        )
+        return max(SPACING.get(dtype, 2.2e-16) for dtype in (self.dtype, *self.gives))
 
 
 def make(target: Any, inputs: Sequence[Any], settings: Settings) -> Target:

@@ -6,7 +6,7 @@ dtype before anyone can look, so here the backward is called directly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -28,46 +28,54 @@ def hand_written(roots: Sequence[torch.Tensor]) -> Iterator[Any]:
         stack.extend(child for child, _ in node.next_functions)
 
 
+Graph = tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]]
+
+
 def raw_gradients(
-    outputs: Sequence[torch.Tensor],
-    leaves: Sequence[torch.Tensor],
-    incoming: Sequence[torch.Tensor],
-    names: dict[int, str],
+    graph: Callable[[], Graph], names: Sequence[str]
 ) -> list[RawGradient]:
     """What each hand-written backward returns for the gradients that reach it.
 
-    Raises:
-        Exception: whatever a backward raises.
-    """
-    found: list[RawGradient] = []
-    problem: Exception | None = None
-    captured: dict[Any, tuple[Any, ...]] = {}
-    written = list(hand_written(outputs))
+    Args:
+        graph: runs the forward; gives its outputs, the leaves, the incoming gradients.
+        names: the leaves' names.
 
-    def capture(node: Any) -> Any:
+    Raises:
+        TargetCrash: where the engine refuses what no backward can be blamed for.
+    """
+    incoming, problem = _reaching(graph())
+    # Each backward is called once: that it can be called again is another property.
+    outputs, leaves, _ = graph()
+    name_of = {id(leaf): name for leaf, name in zip(leaves, names, strict=True)}
+    found: list[RawGradient] = []
+    for position, node in enumerate(hand_written(outputs)):
+        if position in incoming:
+            found += _of_node(node, incoming[position], name_of)
+    if problem is not None and not any(one.problem for one in found):
+        raise TargetCrash("backward", problem)
+    return found
+
+
+def _reaching(graph: Graph) -> tuple[dict[int, tuple[Any, ...]], Exception | None]:
+    """The gradients that reach each hand-written node, and how the engine ended."""
+    outputs, leaves, cotangents = graph
+    reaching: dict[int, tuple[Any, ...]] = {}
+
+    def capture(position: int) -> Any:
         def hook(gradients: tuple[Any, ...]) -> None:
-            captured[node] = tuple(
+            reaching[position] = tuple(
                 None if one is None else one.clone() for one in gradients
             )
 
         return hook
 
-    hooks = [node.register_prehook(capture(node)) for node in written]
+    for position, node in enumerate(hand_written(outputs)):
+        node.register_prehook(capture(position))
     try:
-        torch.autograd.grad(
-            outputs, leaves, incoming, retain_graph=True, allow_unused=True
-        )
+        torch.autograd.grad(outputs, leaves, cotangents, allow_unused=True)
     except Exception as error:  # the engine's word on a wrong shape comes too late
-        problem = error
-    finally:
-        for hook in hooks:
-            hook.remove()
-    for node in written:
-        if node in captured:
-            found += _of_node(node, captured[node], names)
-    if problem is not None and not any(one.problem for one in found):
-        raise TargetCrash("backward", problem)
-    return found
+        return reaching, error
+    return reaching, None
 
 
 def declared_writes(passed: dict[str, torch.Tensor]) -> set[str]:

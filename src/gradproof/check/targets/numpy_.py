@@ -188,12 +188,12 @@ def _like(output: Any, cotangents: Arrays) -> Any:
     if isinstance(output, list | tuple):
         remaining = iter(cotangents)
         return tuple(
-            next(remaining).astype(one.dtype)
+            next(remaining).astype(one.dtype, copy=False)
             if _is_inexact(one)
             else np.zeros_like(one)
             for one in map(np.asarray, output)
         )
-    return cotangents[0].astype(np.asarray(output).dtype)
+    return cotangents[0].astype(np.asarray(output).dtype, copy=False)
 
 
 def _as_array(leaf: Any) -> Any:

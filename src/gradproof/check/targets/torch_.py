@@ -64,12 +64,14 @@ class TorchTarget(Target):
         self._settings = settings
         self._arguments = arguments
         has_forward = self.is_function or self.is_module
+        schema = getattr(getattr(target, "_opoverload", target), "_schema", None)
+        self.is_library_op = schema is not None
         skip = int(self.is_function and takes_context(target))
-        names = arguments.names(
-            parameter_names(
-                target.forward if has_forward else target, skip, arguments.count
-            )
-        )
+        forward = target.forward if has_forward else target
+        named = parameter_names(forward, skip, arguments.count)
+        if schema is not None:
+            named = [one.name for one in schema.arguments][: arguments.count]
+        names = arguments.names(named)
         values = list(arguments.leaves)
         active = _active(values)
         self.count = len(values)
@@ -150,19 +152,21 @@ class TorchTarget(Target):
 
     def raw(self, primals: Arrays, cotangents: Arrays) -> list[RawGradient] | None:
         """What every hand-written backward in the graph itself returns."""
-        leaves = self.leaves(primals)
-        with torch.enable_grad():
-            outputs = self.outputs(leaves)
-        incoming = self.incoming(outputs, cotangents)
-        names = {id(leaf): name for leaf, name in zip(leaves, self.names, strict=True)}
-        roots = [i for i, one in enumerate(outputs) if one.requires_grad]
+
+        def graph() -> nodes.Graph:
+            leaves = self.leaves(primals)
+            with torch.enable_grad():
+                outputs = self.outputs(leaves)
+            incoming = self.incoming(outputs, cotangents)
+            pairs = [
+                (one, v)
+                for one, v in zip(outputs, incoming, strict=True)
+                if one.requires_grad and v is not None
+            ]
+            return [one for one, _ in pairs], leaves, [v for _, v in pairs]
+
         with blame("backward"):
-            return nodes.raw_gradients(
-                [outputs[i] for i in roots],
-                leaves,
-                [one for i in roots if (one := incoming[i]) is not None],
-                names,
-            )
+            return nodes.raw_gradients(graph, self.names)
 
     def writes(self, primals: Arrays, cotangents: Arrays) -> list[Write]:
         """Tensors that are not as they were after forward, or after backward."""
@@ -274,7 +278,7 @@ class TorchTarget(Target):
         """The same target with real inputs and computation in another dtype."""
         other = copy.copy(self)
         other.working = [given if given.is_complex else dtype for given in self.given]
-        other.dtype = dtype_name(dtype)
+        other.dtype, other.gives = dtype_name(dtype), ()
         return other
 
     @property
@@ -421,6 +425,7 @@ class TorchTarget(Target):
                 f"{self.name} returned {kinds} only: there is nothing to differentiate"
             )
         self.outputs_there = _arrays([outputs[i] for i in roots])
+        self.gives = tuple(dtype_name(outputs[i].dtype) for i in roots)
         return roots
 
     def _choose_dtypes(self) -> list[torch.dtype]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.check.targets import Arrays
+from gradproof.check.targets import Arrays, TargetCrash
 
 Outputs = tuple[np.ndarray[Any, Any], ...]
 
@@ -76,8 +76,11 @@ def directional(
 
     def evaluate(index: int) -> None:
         step = START * (epsilon / 2.2e-16) ** (1 / 6) * RATIO**-index
-        plus = _projected(forward(_shifted(primals, direction, step)), cotangents)
-        minus = _projected(forward(_shifted(primals, direction, -step)), cotangents)
+        try:
+            plus = _projected(forward(_shifted(primals, direction, step)), cotangents)
+            minus = _projected(forward(_shifted(primals, direction, -step)), cotangents)
+        except TargetCrash:  # the step leaves the domain
+            plus = minus = (np.nan, 0.0)
         levels[index] = _Level.of(step, plus, minus, centre, epsilon)
 
     best = Estimate(0.0, np.inf)

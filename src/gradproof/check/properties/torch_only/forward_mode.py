@@ -29,10 +29,17 @@ def check(session: Session) -> Outcome:
     """Hold <v, jvp(u)> against <backward(v), u>, which are one number."""
     target = session.target
     assert isinstance(target, TorchTarget)
+    if target.is_library_op:
+        detail = "torch gives a library op no jvp: zeros, without a word"
+        return Outcome(status="unsupported", detail=detail)
+    if session.at_kink or not session.is_finite:
+        return Outcome(status="skipped", detail="no derivative at the given values")
     if session.blamed:
         return Outcome(status="skipped", detail="needs a right gradient")
     cotangents = session.cotangents("forward-mode")
     gradients = session.claimed(target.primals, cotangents)
+    if not all(g is None or np.isfinite(g).all() for g in gradients):
+        return Outcome(status="skipped", detail="the gradient is not finite here")
     every = session.direction("forward-mode", target.primals, range(len(gradients)))
     try:
         together = _jvp(target, every)

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from gradproof.check.properties import Outcome, define
@@ -24,23 +25,28 @@ TIMES = 2
 @define(
     "memory",
     "nothing outlives the backward, no reference cycle, no more is kept than needed",
-    after=("shape", "gradient"),
+    after=("shape", "gradient", "repeat"),
 )
 def check(session: Session) -> Outcome:
     """Count what is kept for backward, and look for what stays after it."""
     target = session.target
     assert isinstance(target, TorchTarget)
+    if session.blamed:
+        return Outcome(status="skipped", detail="needs a right gradient")
     cotangents = session.cotangents("memory")
     findings = [
         *_too_much(target),
         *_stays(target, cotangents),
-        *_cycle(target, cotangents),
+        *_outlives(target, cotangents),
     ]
     return Outcome(findings=tuple(findings), detail="bytes kept, ctx, reference cycles")
 
 
 def _too_much(target: TorchTarget) -> list[Finding]:
-    kept, outputs = _kept(target, lambda leaves: target.outputs(leaves))
+    def run(leaves: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        return target.outputs(leaves, as_given=not target.writes_inputs)
+
+    kept, outputs = _kept(target, run)
     if not any(True for _ in hand_written(outputs)):
         return []  # what autograd keeps is what it keeps
     whole = sum(p.nbytes for p in target.primals) + sum(
@@ -70,7 +76,7 @@ def _kept(
     storages: dict[int, int] = {}
 
     def see(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.layout == torch.strided:
+        if tensor.layout == torch.strided and tensor.dtype != torch.uint8:
             storage = tensor.untyped_storage()
             storages[storage.data_ptr()] = storage.nbytes()
         return tensor
@@ -94,7 +100,7 @@ def _stays(target: TorchTarget, cotangents: Arrays) -> list[Finding]:
     """Tensors on a ctx, which live as long as the output, backward or not."""
     leaves = target.leaves(target.primals)
     with torch.enable_grad():
-        outputs = target.outputs(leaves)
+        outputs = target.outputs(leaves, as_given=not target.writes_inputs)
     target.gradients(outputs, leaves, target.incoming(outputs, cotangents))
     known = {t.untyped_storage().data_ptr() for t in (*leaves, *outputs)}
     findings = {}
@@ -116,37 +122,56 @@ def _stays(target: TorchTarget, cotangents: Arrays) -> list[Finding]:
 def _attributes(node: Any) -> Iterator[tuple[str, torch.Tensor]]:
     for name, value in vars(node).items():
         for path, leaf in walk(value):
-            if isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided:
+            if not isinstance(leaf, torch.Tensor) or leaf.layout != torch.strided:
+                continue
+            if leaf.dtype != torch.uint8:  # the state of a random generator
                 yield f"{name}{path}", leaf
 
 
-def _cycle(target: TorchTarget, cotangents: Arrays) -> list[Finding]:
-    """An output that is alive after the last reference to it is gone."""
+def _outlives(target: TorchTarget, cotangents: Arrays) -> list[Finding]:
+    """What is alive after the last reference to it is gone."""
     enabled = gc.isenabled()
     gc.disable()
     try:
         watched = _run_and_forget(target, cotangents)
-        alive = any(reference() is not None for reference in watched)
+        alive = [what for what, reference in watched if reference() is not None]
     finally:
         if enabled:
             gc.enable()
     if not alive:
         return []
     gc.collect()
-    return [
-        Finding(
-            property="memory",
-            diagnosis="leak",
-            message="an output and its graph form a reference cycle: their memory is "
-            "freed only when the garbage collector runs",
-            hint="never put an output on ctx: pass it to ctx.save_for_backward",
+    held = [what for what, reference in watched if reference() is not None]
+    what = (held or alive)[0]
+    if held:
+        message = f"{what} is still alive after backward, with nothing of it in use"
+        hint = "something outside ctx keeps it, such as a list, a cache or a class"
+    else:
+        message = (
+            f"{what} and its graph form a reference cycle: their memory is freed only "
+            "when the garbage collector runs"
         )
-    ]
+        hint = "never put an output on ctx: pass it to ctx.save_for_backward"
+    return [Finding(property="memory", diagnosis="leak", message=message, hint=hint)]
 
 
-def _run_and_forget(target: TorchTarget, cotangents: Arrays) -> list[Any]:
-    leaves = target.leaves(target.primals)
+def _run_and_forget(target: TorchTarget, cotangents: Arrays) -> list[tuple[str, Any]]:
+    """Run and keep only weak references, to inputs by the memory that they are in."""
+    arrays = [np.array(primal) for primal in target.primals]
+    if all(dtype in (torch.float64, torch.complex128) for dtype in target.working):
+        leaves = [torch.from_numpy(array).requires_grad_() for array in arrays]
+    else:
+        leaves = target.leaves(target.primals)
     with torch.enable_grad():
-        outputs = target.outputs(leaves)
-    target.gradients(outputs, leaves, target.incoming(outputs, cotangents))
-    return [weakref.ref(one) for one in outputs]
+        # A view shares the memory; what writes its inputs needs a copy.
+        outputs = target.outputs(
+            [leaf.view_as(leaf) for leaf in leaves],
+            as_given=not target.writes_inputs,
+        )
+    incoming = target.incoming(outputs, cotangents)
+    target.gradients(outputs, leaves, incoming)
+    watched: list[tuple[str, Any]] = []
+    watched += [("an output", weakref.ref(one)) for one in outputs]
+    watched += [("an input", weakref.ref(array)) for array in arrays]
+    given = (v for v in incoming if v is not None)
+    return watched + [("an incoming gradient", weakref.ref(v)) for v in given]

@@ -13,7 +13,9 @@ from gradproof.check.targets.torch_ import TorchTarget
 from gradproof.check.verdict import Finding
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-FACTOR = 8.0
+BESIDE_PLAIN, WITHOUT = 4.0, 8.0  # times what the yardsticks show
+GARBAGE = 0.25
+FLOOR = np.array([1.0, 0.5])  # of a rounding, in the largest error and the mean one
 
 
 @define(
@@ -94,12 +96,17 @@ def _judge(session: Session, target: TorchTarget, low: TorchTarget) -> list[Find
         if reference is None or not np.isfinite(reference).all():
             continue
         size = np.array([magnitude(reference), _rms(reference)])
-        floor = max(low.epsilon, forward) * size
-        allowed = FACTOR * np.maximum.reduce([floor, *yardsticks])
+        floor = (
+            low.epsilon * FLOOR * size if plain else max(low.epsilon, forward) * size
+        )
+        yardstick = np.maximum.reduce([floor, *yardsticks])
+        if yardstick[1] > GARBAGE * size[1]:
+            continue  # plain operations make nothing of it either
+        allowed = (BESIDE_PLAIN if plain else WITHOUT) * yardstick
         if np.all(ours <= allowed):
             continue
         relative = float(ours[1] / max(_rms(reference), 1e-300))
-        worst = float(np.max(ours / np.maximum(allowed / FACTOR, 1e-300)))
+        worst = float(np.max(ours / np.maximum(yardstick, 1e-300)))
         findings.append(
             Finding(
                 property="precision",

@@ -15,6 +15,7 @@ from gradproof.check.trial import SAFETY, along, norm
 from gradproof.check.verdict import Finding
 from gradproof.check.witnesses.numerical import Estimate, directional
 
+NOISY = 100.0  # what differences make of the rounding in a gradient
 Doubled = list[Array | None]
 
 
@@ -31,6 +32,8 @@ def check(session: Session) -> Outcome:
     """Differentiate <w, backward(x, v)> by autograd, and by differences of backward."""
     target = session.target
     assert isinstance(target, TorchTarget)
+    if session.at_kink or not session.is_finite:
+        return Outcome(status="skipped", detail="no derivative at the given values")
     if session.blamed:
         return Outcome(status="skipped", detail="needs a right gradient")
     cotangents = session.cotangents("second-order")
@@ -159,7 +162,9 @@ def _tolerance(
     session: Session, estimate: Estimate, doubled: Doubled, direction: Arrays
 ) -> float:
     spread = norm([g * d for g, d in _present(doubled, direction)])
-    return SAFETY * (estimate.error + session.target.epsilon * spread)
+    noise = sum(n * norm([d]) for n, d in zip(session.noise, direction, strict=True))
+    rounding = session.target.epsilon * spread + NOISY * noise
+    return SAFETY * (estimate.error + rounding)
 
 
 def _present(doubled: Doubled, direction: Arrays) -> list[tuple[Array, Array]]:

@@ -1,0 +1,1 @@
+"""Audits of published libraries: every alarm there is, each explained."""
