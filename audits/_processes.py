@@ -1,4 +1,7 @@
-"""Calls side by side, each in a process that may hang or die without harm."""
+"""Calls side by side, each in a process that may hang or die without harm.
+
+Unlike the command line's workers, these take objects, and inherit what is imported.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-FORK = multiprocessing.get_context("fork")  # children inherit what is imported
+FORK = multiprocessing.get_context("fork")
+DIED, TIMED_OUT = "died", "timeout"
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,9 @@ class _Worker:
             if self.pipe.poll():
                 return Answer(self.job, self.pipe.recv(), "", seconds)
         except EOFError:
-            return self._bury("died", seconds)
+            return self._bury(DIED, seconds)
         if seconds > timeout:
-            return self._bury("timeout", seconds)
+            return self._bury(TIMED_OUT, seconds)
         return None
 
     def _bury(self, failure: str, seconds: float) -> Answer:

@@ -19,7 +19,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from torch.testing._internal.common_methods_invocations import op_db
 from torch.testing._internal.opinfo.core import OpInfo, SampleInput
 
 import gradproof as gp
-from audits._processes import Answer, answers
+from audits._processes import DIED, TIMED_OUT, Answer, answers
 
 EXPLAINED = Path(__file__).with_name("torch_ops_explained.toml")
 DTYPE = torch.float64
@@ -37,7 +37,6 @@ SMALL = 1000  # elements
 SEED = 0
 PROCESSES, TIMEOUT = 2, 30.0
 ALARM, PASSED, SKIPPED, ERROR = "alarm", "passed", "skipped", "error"
-DIED, TIMED_OUT = "died", "timeout"
 KEEPS_STATISTICS = ("batch_norm", "instance_norm")  # these write running_mean and _var
 
 Key = tuple[str, str]  # operator and property
@@ -74,8 +73,8 @@ class Result:
 class Report:
     """All results, and how they stand to what is explained."""
 
-    results: list[Result] = field(default_factory=list)
-    explained: dict[Key, str] = field(default_factory=dict)
+    results: list[Result]
+    explained: dict[Key, str]
 
     def alarms(self) -> Iterator[tuple[Key, Result, str]]:
         """Every finding, by property and operator."""
@@ -183,12 +182,13 @@ def copies(tree: Any) -> Any:
     return tree
 
 
-def audit(job: Job, settings: dict[str, Any]) -> Result:
+def audit(job: Job, select: Sequence[str] | None) -> Result:
     """Check one sample; errors of the check are results too."""
     op = operators()[job.operator]
+    ignore = ["sizes"] if job.operator in on_file()["without_sizes"] else None
     call, inputs = bound(op, samples(op)[job.sample])
     try:
-        verdict = gp.check(call, *inputs, seed=SEED, **settings)
+        verdict = gp.check(call, *inputs, seed=SEED, select=select, ignore=ignore)
     except (gp.TargetError, gp.InputError) as error:
         return Result(job, SKIPPED, reason=one_line(str(error)))
     except Exception as error:
@@ -221,21 +221,27 @@ def plan(names: Sequence[str]) -> tuple[list[Job], Counter[str]]:
     return jobs, counts
 
 
-def explanations() -> dict[Key, str]:
+@functools.cache
+def on_file() -> dict[str, dict[str, Any]]:
+    """What is explained, and which operators are not tried at other sizes."""
+    return tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))
+
+
+def explanations(select: Sequence[str] | None) -> dict[Key, str]:
     """The reasons on file, by operator and property."""
-    listed = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))
     return {
         (name, property): reason
-        for name, reasons in listed.items()
+        for name, reasons in on_file()["alarms"].items()
         for property, reason in reasons.items()
+        if select is None or property in select
     }
 
 
-def run(jobs: Sequence[Job], settings: dict[str, Any]) -> list[Result]:
+def run(jobs: Sequence[Job], select: Sequence[str] | None) -> list[Result]:
     """Every job's result, in order, whatever becomes of the process it ran in."""
     done: dict[Job, Result] = {}
     begun = answers(
-        lambda job: audit(job, settings), jobs, processes=PROCESSES, timeout=TIMEOUT
+        lambda job: audit(job, select), jobs, processes=PROCESSES, timeout=TIMEOUT
     )
     for answer in begun:
         done[answer.job] = as_result(answer)
@@ -256,7 +262,7 @@ def show(report: Report, counts: Counter[str], seconds: float) -> None:
         reason = report.explained.get((name, property))
         mark = "explained" if reason else "ALARM"
         print(f"{mark:<9}  {property:<12} {name} #{result.job.sample}: {message}")
-    for result in report.of(ERROR, "died", "timeout", SKIPPED):
+    for result in report.of(ERROR, DIED, TIMED_OUT, SKIPPED):
         place = f"{result.job.operator} #{result.job.sample}"
         print(f"{result.status.upper():<9}  {place}: {result.reason}")
     for name, property in sorted(report.outdated()):
@@ -271,13 +277,14 @@ def show(report: Report, counts: Counter[str], seconds: float) -> None:
         "with alarms": len(report.of(ALARM)),
         "alarms": ", ".join(f"{k} {n}" for k, n in by_property.most_common()) or 0,
         "unexplained": len(report.unexplained()),
-        "errors": len(report.of(ERROR, "died")),
+        "errors": len(report.of(ERROR, DIED)),
         "skipped": len(report.of(SKIPPED)),
-        "timeouts": len(report.of("timeout")),
+        "not at other sizes": len(on_file()["without_sizes"]),
+        "timeouts": len(report.of(TIMED_OUT)),
         "seconds": f"{seconds:.0f}",
     }
     for name, value in lines.items():
-        print(f"{name:<12} {value}")
+        print(f"{name:<18} {value}")
 
 
 def without(report: Report, counts: Counter[str]) -> list[str]:
@@ -291,7 +298,11 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="gp.check on torch's own operators")
     parser.add_argument("operators", nargs="*", help="full names; all where none given")
     parser.add_argument("--select", action="append", help="only this property")
-    return parser.parse_args()
+    given = parser.parse_args()
+    unknown = sorted(set(given.operators) - set(operators()))
+    if unknown:
+        parser.error(f"not differentiable operators of torch's: {', '.join(unknown)}")
+    return given
 
 
 def main() -> int:
@@ -301,13 +312,9 @@ def main() -> int:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     jobs, counts = plan(given.operators)
-    report = Report(run(jobs, {"select": given.select}), explanations())
-    if given.select:
-        report.explained = {
-            key: why for key, why in report.explained.items() if key[1] in given.select
-        }
+    report = Report(run(jobs, given.select), explanations(given.select))
     show(report, counts, time.monotonic() - start)
-    broken = report.of(ERROR, "died")
+    broken = report.of(ERROR, DIED)
     return int(bool(report.unexplained() or report.outdated() or broken))
 
 

@@ -125,10 +125,16 @@ class Session:
 
         Round-off in the gradient itself, and what cancelled on the way to it.
         """
+        measured = self.noise[input] - self._least_noise[input]
+        return self.least_rounding(input, *gradients) + 64 * measured
+
+    def least_rounding(self, input: int, *gradients: Array | None) -> float:
+        """The same before anything is measured, which takes three evaluations."""
         largest = max((magnitude(g) for g in gradients if g is not None), default=0.0)
         width = max((g.size for g in gradients if g is not None), default=1)
         growth = max(1.0, math.sqrt(width) / 64)
-        return 64 * (self.target.epsilon * largest * growth + self.noise[input])
+        rounding = self.target.epsilon * largest * growth
+        return 64 * (rounding + self._least_noise[input])
 
     def matters(self, gap: float, size: float, input: int, length: float) -> bool:
         """Whether a gap is more than what is negligible at other values or sizes.
@@ -161,7 +167,8 @@ class Session:
             for index, (name, before, now) in enumerate(
                 zip(self.target.names, expected, got, strict=True)
             )
-            if differs(now, before, self.rounding(index, before, now))
+            if differs(now, before, self.least_rounding(index, before, now))
+            and differs(now, before, self.rounding(index, before, now))
         ]
 
     @functools.cached_property
@@ -173,12 +180,7 @@ class Session:
         """
         primals = self.target.primals
         cotangents = self.cotangents("noise")
-        outputs = self.target.outputs_there
-        terms = [magnitude(v * o) for v, o in zip(cotangents, outputs, strict=True)]
-        finite = max((term for term in terms if np.isfinite(term)), default=0.0)
-        least = [
-            0.25 * self.target.epsilon * finite / min(unit, 1.0) for unit in self.units
-        ]
+        least = self._least_noise
         try:
             plain = self.claimed(primals, cotangents)
             nudged = (
@@ -192,6 +194,14 @@ class Session:
             max(at_least, *(min(_apart(one, g[i]), WORST * at_least) for g in nudged))
             for i, (one, at_least) in enumerate(zip(plain, least, strict=True))
         ]
+
+    @functools.cached_property
+    def _least_noise(self) -> list[float]:
+        """What rounding the outputs alone amounts to in each gradient."""
+        cotangents, outputs = self.cotangents("noise"), self.target.outputs_there
+        terms = [magnitude(v * o) for v, o in zip(cotangents, outputs, strict=True)]
+        finite = max((term for term in terms if np.isfinite(term)), default=0.0)
+        return [0.25 * self.target.epsilon * finite / min(u, 1.0) for u in self.units]
 
     def _nudged(self, arrays: Arrays) -> list[Array]:
         """The same numbers but for a few units in the last place; ties stay ties."""

@@ -78,8 +78,7 @@ def _judge(session: Session, target: TorchTarget, low: TorchTarget) -> list[Find
             )
         ]
     plain = low.exact(primals, cotangents)
-    outputs = zip(low.forward(primals), target.forward(primals), strict=True)
-    forward = max(_rms(a - b) / max(_rms(b), 1e-300) for a, b in outputs)
+    forward = 0.0 if plain else _forward_error(target, low, primals)
     shaken = session.claimed(
         _shaken(session, primals, low.epsilon),
         _shaken(session, cotangents, low.epsilon),
@@ -120,6 +119,12 @@ def _judge(session: Session, target: TorchTarget, low: TorchTarget) -> list[Find
             )
         )
     return findings
+
+
+def _forward_error(target: TorchTarget, low: TorchTarget, primals: Arrays) -> float:
+    """How far the outputs are off, relative to their size."""
+    outputs = zip(low.forward(primals), target.forward(primals), strict=True)
+    return max(_rms(a - b) / max(_rms(b), 1e-300) for a, b in outputs)
 
 
 def _errors(got: Array | None, true: Array | None) -> Array:
