@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gradproof.check.hypotheses import explain_not_finite
+from gradproof.check.hypotheses.values import explain_not_finite
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Array, Session, magnitude, size_of
 from gradproof.check.targets import Arrays, Gradients, Target, TargetCrash

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradproof.check.hypotheses import explain_nonlinear
+from gradproof.check.hypotheses.behaviour import explain_nonlinear
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Session, differs, magnitude, relative_error
 from gradproof.check.targets import Arrays

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradproof.check.hypotheses import explain_stateful
+from gradproof.check.hypotheses.behaviour import explain_stateful
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Session
 from gradproof.check.targets import Gradients, TargetCrash
