@@ -200,6 +200,7 @@ class Session:
         """What rounding the outputs alone amounts to in each gradient."""
         cotangents, outputs = self.cotangents("noise"), self.target.outputs_there
         terms = [magnitude(v * o) for v, o in zip(cotangents, outputs, strict=True)]
+        terms += [1e-3 * magnitude(v) for v in cotangents]  # an output may be all zero
         finite = max((term for term in terms if np.isfinite(term)), default=0.0)
         return [0.25 * self.target.epsilon * finite / min(u, 1.0) for u in self.units]
 
