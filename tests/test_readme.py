@@ -1,0 +1,26 @@
+"""What the README shows of the demo is what the demo prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_finding_in_the_readme_is_the_demos() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"```text\n(examples/broken_linear.*?)```", text, re.DOTALL)
+    assert shown is not None
+    result = subprocess.run(
+        [sys.executable, "-m", "gradproof", "check", "examples/broken_linear.py"],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    assert shown.group(1) in result.stdout
