@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradproof._errors import TargetError
@@ -159,7 +159,9 @@ class Bench:
         there.stopped = session.stopped
         outcome = _run(one, there)
         session.stopped = there.stopped
-        return outcome
+        if there is session:
+            return outcome
+        return replace(outcome, detail=f"{outcome.detail} (at smaller sizes)".strip())
 
     def _smaller(self, session: Session) -> Session:
         if sum(primal.size for primal in session.target.primals) <= LARGE:
@@ -174,6 +176,8 @@ class Bench:
 def _run(one: Property, session: Session) -> Outcome:
     if session.stopped is not None and one.name != session.stopped:
         return Outcome(status="skipped", detail="backward raises, see the finding")
+    if one.needs_right_gradient and session.blamed:
+        return Outcome(status="skipped", detail="needs a right gradient")
     try:
         return one.run(session)
     except TargetCrash as crash:

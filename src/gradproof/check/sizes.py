@@ -179,8 +179,7 @@ def _axes(target: Target) -> Iterator[tuple[Axis, int]]:
 
 
 def _every_axis(target: Target) -> Iterator[tuple[Axis, int]]:
-    count = getattr(target, "count", len(target.values))
-    for position in range(count):
+    for position in range(target.count):
         array = target.array(position)
         if array is not None:
             for axis, size in enumerate(array.shape):

@@ -332,3 +332,44 @@ def test_a_property_that_has_no_meaning_says_so() -> None:
     assert by_name["shape"].status == "unsupported"
     assert by_name["shape"].detail == "no hand-written backward in its graph"
     assert by_name["subsets"].status == "skipped"
+
+
+def test_a_reference_is_a_witness_only_if_differences_do_not_contradict_it() -> None:
+    def detail(reference):
+        verdict = gp.check(torch.sin, pair()[0], reference=reference)
+        assert verdict.ok
+        return {c.property: c.detail for c in verdict.checks}["gradient"]
+
+    assert "autograd" in detail(lambda x: x.sin())
+    assert "autograd" not in detail(lambda x: x.cos())
+
+
+def test_a_straight_through_gradient_is_held_against_what_it_means() -> None:
+    class Round(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.round()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output
+
+    x = 5 * pair()[0]
+    assert not gp.check(Round, x, select=["gradient"]).ok
+    assert gp.check(Round, x, select=["gradient"], gradient_of=lambda x: x).ok
+    assert not gp.check(Round, x, select=["gradient"], gradient_of=lambda x: 2 * x).ok
+
+
+def test_a_modules_parameters_are_not_said_to_be_tried_at_other_values() -> None:
+    module = torch.nn.Linear(3, 4)
+    verdict = gp.check(module, torch.randn(5, 3).requires_grad_())
+    details = {c.property: c.detail for c in verdict.checks}
+    assert "input all zero" in details["extremes"]
+    assert "weight" not in details["extremes"]
+
+
+def test_a_property_that_ran_at_smaller_sizes_says_so() -> None:
+    verdict = gp.check(torch.sin, torch.randn(5000, dtype=torch.float64))
+    details = {c.property: c.detail for c in verdict.checks}
+    assert details["mutation"].endswith("(at smaller sizes)")
+    assert not details["gradient"].endswith("(at smaller sizes)")

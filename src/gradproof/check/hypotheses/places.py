@@ -27,7 +27,11 @@ def swapped_slots(evidence: Evidence) -> Explanation | None:
     for other, name in enumerate(evidence.session.target.names):
         if other == evidence.index:
             continue
-        if evidence.holds(lambda trial, other=other: trial.claimed[other]):  # type: ignore[misc]
+
+        def in_its_place(trial: Trial, other: int = other) -> Array | None:
+            return trial.claimed[other]
+
+        if evidence.holds(in_its_place):
             return Explanation(
                 "swapped",
                 f"the gradient of {evidence.name!r} is returned in the place of "

@@ -49,12 +49,14 @@ class Property:
         name: what users select and ignore it by.
         title: the sentence that holds.
         after: properties that run first, so that one defect is blamed once.
+        needs_right_gradient: whether it says nothing once a gradient was found wrong.
         run: the test itself.
     """
 
     name: str
     title: str
     after: tuple[str, ...]
+    needs_right_gradient: bool
     run: Callable[[Session], Outcome]
 
     @property
@@ -67,12 +69,22 @@ _registry: dict[str, Property] = {}
 
 
 def define(
-    name: str, title: str, *, after: tuple[str, ...] = ()
+    name: str,
+    title: str,
+    *,
+    after: tuple[str, ...] = (),
+    needs_right_gradient: bool = False,
 ) -> Callable[[Callable[[Session], Outcome]], Callable[[Session], Outcome]]:
     """Decorator: register a property under its name."""
 
     def register(run: Callable[[Session], Outcome]) -> Callable[[Session], Outcome]:
-        _registry[name] = Property(name=name, title=title, after=after, run=run)
+        _registry[name] = Property(
+            name=name,
+            title=title,
+            after=after,
+            needs_right_gradient=needs_right_gradient,
+            run=run,
+        )
         return run
 
     return register
@@ -112,4 +124,4 @@ def _only_torchs(name: str) -> Property:
     def run(_: Session) -> Outcome:
         return Outcome(status="unsupported", detail="only torch has this")
 
-    return Property(name=name, title="", after=(), run=run)
+    return Property(name=name, title="", after=(), needs_right_gradient=False, run=run)

@@ -23,11 +23,10 @@ TIES = "ties"
     "extremes",
     "finite where the true gradient is finite: zeros, ties, large and tiny values",
     after=("shape", "linearity", "gradient", "repeat"),
+    needs_right_gradient=True,
 )
 def check(session: Session) -> Outcome:
     """Try special values; what the forward does not take is left out."""
-    if session.blamed:
-        return Outcome(status="skipped", detail="needs a right gradient")
     findings: dict[str, Finding] = {}
     tried = []
     for what, target in _special(session):
@@ -46,7 +45,7 @@ def check(session: Session) -> Outcome:
 def _special(session: Session) -> Iterator[tuple[str, Target]]:
     """The target on special values: each few inputs alone, then all together."""
     target = session.target
-    every = [position for position in target.active if position < len(target.values)]
+    every = [position for position in target.active if position < target.count]
     inputs = dict(zip(every, target.primals, strict=False))
     inputs = {p: a for p, a in inputs.items() if a.size and np.isrealobj(a)}
     for position, array in list(inputs.items())[:EACH_UP_TO]:

@@ -24,11 +24,10 @@ from gradproof.check.verdict import Finding
     "holds at other sizes of the same shapes: 0, 1, odd, non-square, larger than a "
     "block; with duplicate indices",
     after=("shape", "linearity", "gradient", "repeat"),
+    needs_right_gradient=True,
 )
 def check(session: Session) -> Outcome:
     """Work out which dimensions go together, and try the gradient at other sizes."""
-    if session.blamed:
-        return Outcome(status="skipped", detail="needs a right gradient")
     findings: dict[str, Finding] = {}
     tried = []
     for what, shapes, target in _targets(session):

@@ -129,9 +129,14 @@ class Target(ABC):
     library: str
     has_engine = False  # an engine sums and casts gradients before anyone looks
 
-    values: list[Any]  # all leaves of the arguments, differentiated or not
+    values: list[Any]  # leaves of the arguments, then a module's parameters
     active: list[int]  # which of them are differentiated
     remake: Callable[[Sequence[Any]], Target]
+
+    @property
+    def count(self) -> int:
+        """How many of the values belong to the arguments, and can be exchanged."""
+        return len(self.values)
 
     def array(self, position: int) -> np.ndarray[Any, Any] | None:
         """A leaf of the arguments as NumPy's array, None where it is no array."""

@@ -74,7 +74,6 @@ class TorchTarget(Target):
         names = arguments.names(named)
         values = list(arguments.leaves)
         active = _active(values)
-        self.count = len(values)
         self.parameters: list[str] = []
         self._buffers: dict[str, torch.Tensor] = {}
         if self.is_module:
@@ -102,6 +101,11 @@ class TorchTarget(Target):
         self.working = self._choose_dtypes()
         self.dtype = dtype_name(self.working[0])
         self._roots = self._find_roots()
+
+    @property
+    def count(self) -> int:
+        """How many of the values are leaves of the arguments: not the parameters."""
+        return len(self._arguments.leaves)
 
     # What the contract asks for.
 

@@ -19,15 +19,18 @@ from gradproof.check.verdict import Finding
 FACTOR, FLOOR = 8.0, 0.1
 
 
-@define("autocast", "works under autocast", after=("repeat", "mutation", "precision"))
+@define(
+    "autocast",
+    "works under autocast",
+    after=("repeat", "mutation", "precision"),
+    needs_right_gradient=True,
+)
 def check(session: Session) -> Outcome:
     """Forward under autocast, backward outside it, as a training step does."""
     target = session.target
     assert isinstance(target, TorchTarget)
     if target.is_plain:
         return Outcome(status="skipped", detail="it is made of plain operations")
-    if session.blamed:
-        return Outcome(status="skipped", detail="needs a right gradient")
     if any(dtype.is_complex for dtype in target.given):
         return Outcome(status="skipped", detail="autocast is for real numbers")
     single = target.in_dtype(torch.float32)

@@ -49,13 +49,12 @@ WAYS: dict[str, Arrange] = {
     "layout",
     "inputs and incoming gradients may be transposed, strided, offset or expanded",
     after=("shape", "gradient", "mutation"),
+    needs_right_gradient=True,
 )
 def check(session: Session) -> Outcome:
     """Compare the gradients over layouts of the same values."""
     target = session.target
     assert isinstance(target, TorchTarget)
-    if session.blamed:
-        return Outcome(status="skipped", detail="needs a right gradient")
     if target.draws_random_numbers:
         return Outcome(status="skipped", detail="its random numbers follow the layout")
     cotangents = session.cotangents("layout")

@@ -26,13 +26,12 @@ TIMES = 2
     "memory",
     "nothing outlives the backward, no reference cycle, no more is kept than needed",
     after=("shape", "gradient", "repeat"),
+    needs_right_gradient=True,
 )
 def check(session: Session) -> Outcome:
     """Count what is kept for backward, and look for what stays after it."""
     target = session.target
     assert isinstance(target, TorchTarget)
-    if session.blamed:
-        return Outcome(status="skipped", detail="needs a right gradient")
     cotangents = session.cotangents("memory")
     findings = [
         *_too_much(target),

@@ -23,6 +23,7 @@ FLOOR = np.array([1.0, 0.5])  # of a rounding, in the largest error and the mean
     "in float32, bfloat16 and float16 the error is a small factor of what plain "
     "operations make",
     after=("repeat", "mutation"),
+    needs_right_gradient=True,
 )
 def check(session: Session) -> Outcome:
     """Hold the gradient in each dtype against the one in float64.
@@ -36,8 +37,6 @@ def check(session: Session) -> Outcome:
         return Outcome(status="skipped", detail=f"it takes {target.dtype} only")
     if target.is_plain:
         return Outcome(status="skipped", detail="it is made of plain operations")
-    if session.blamed:
-        return Outcome(status="skipped", detail="needs a right gradient")
     findings: list[Finding] = []
     tried, not_taken = [], []
     for dtype in DTYPES:

@@ -27,6 +27,7 @@ class RefusedError(Exception):
     "second-order",
     "double backward is right, or refuses loudly; never silently wrong or detached",
     after=("repeat", "mutation"),
+    needs_right_gradient=True,
 )
 def check(session: Session) -> Outcome:
     """Differentiate <w, backward(x, v)> by autograd, and by differences of backward."""
@@ -34,8 +35,6 @@ def check(session: Session) -> Outcome:
     assert isinstance(target, TorchTarget)
     if session.at_kink or not session.is_finite:
         return Outcome(status="skipped", detail="no derivative at the given values")
-    if session.blamed:
-        return Outcome(status="skipped", detail="needs a right gradient")
     cotangents = session.cotangents("second-order")
     weights = _weights(session)
     try:
