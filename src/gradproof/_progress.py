@@ -21,8 +21,11 @@ class Progress:
     def started(self, target: str) -> None:
         """A target's turn has come."""
 
-    def finished(self) -> None:
-        """One more target is done."""
+    def at(self, target: str, property: str, share: float) -> None:
+        """A target has come to a property, with that share of its check done."""
+
+    def finished(self, target: str) -> None:
+        """A target is done."""
 
 
 class Bar(Progress):
@@ -31,6 +34,7 @@ class Bar(Progress):
     def __init__(self, shown: RichProgress, task: TaskID):
         self._shown = shown
         self._task = task
+        self._shares: dict[str, float] = {}
 
     def expect(self, total: int) -> None:
         """Show a share of so many."""
@@ -40,9 +44,18 @@ class Bar(Progress):
         """Show its name."""
         self._shown.update(self._task, description=f"running {target}")
 
-    def finished(self) -> None:
-        """Move the bar."""
-        self._shown.advance(self._task)
+    def at(self, target: str, property: str, share: float) -> None:
+        """Show the property beside the target, and move the bar by so much."""
+        self._move(target, share, f"{target} · {property}")
+
+    def finished(self, target: str) -> None:
+        """Move the bar by what is left of the target."""
+        self._move(target, 1.0, None)
+
+    def _move(self, target: str, share: float, description: str | None) -> None:
+        self._shares[target] = share
+        done = sum(self._shares.values())
+        self._shown.update(self._task, completed=done, description=description)
 
 
 @contextlib.contextmanager

@@ -187,3 +187,33 @@ def in_place_on_expanded(wrong):
             return grad_output.mul_(output) if wrong else grad_output.mul(output)
 
     return Exp
+
+
+@defect(
+    "a norm that takes a weight for contiguous because its input is",
+    inputs=lambda: normal((4, 3), (3,)),
+    proof=differs_from_autograd(
+        lambda x, w: x * x * w,
+        at=lambda x, w: (x, torch.stack([w, 0 * w], -1)[:, 0]),
+    ),
+    fails="layout",
+    input="x",
+)
+def one_strided_alone(wrong):
+    """Right where both are strided, as torch 2.13's batch_norm on the CPU."""
+
+    class WeightedSquare(Function):
+        @staticmethod
+        def forward(ctx, x, weight):
+            ctx.save_for_backward(x, weight)
+            return x * x * weight
+
+        @staticmethod
+        @once_differentiable
+        def backward(ctx, grad_output):
+            x, weight = ctx.saved_tensors
+            fast = wrong and x.is_contiguous()
+            w = kernels.read(weight) if fast else weight
+            return 2 * grad_output * x * w, (grad_output * x * x).sum(0)
+
+    return WeightedSquare

@@ -49,6 +49,7 @@ def test_a_verdict_is_there_in_full():
                     "hint": "",
                     "where": None,
                     "error": None,
+                    "example": None,
                 }
             ],
             "inputs": ["x: float64 [3]"],

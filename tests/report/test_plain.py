@@ -56,6 +56,24 @@ linear: 1 finding
     )
 
 
+def test_an_example_stands_below_the_hint_and_can_be_copied():
+    example = "import torch\n\nprint(torch.ones(2))"
+    finding = Finding(property="shape", message="m", hint="h", example=example)
+    assert (
+        str(Verdict(target="f", findings=(finding,)))
+        == """\
+f: 1 finding
+
+  shape
+    m
+    hint: h
+
+        import torch
+
+        print(torch.ones(2))"""
+    )
+
+
 def test_what_is_not_known_leaves_no_gap():
     finding = Finding(property="memory", message="a reference cycle is left")
     text = str(Verdict(target="f", findings=(finding, finding)))

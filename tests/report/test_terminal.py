@@ -113,6 +113,24 @@ unsupported  vmap: no vmap [here] (softmax)
     )
 
 
+def test_an_example_can_be_copied_from_full_and_is_not_in_concise():
+    example = "import torch\n\nx = torch.tensor([1.0])\nprint(f(x[0]))"
+    finding = Finding(property="shape", message="m", hint="h", example=example)
+    verdict = Verdict(target="f", findings=(finding,))
+    outcome = Outcome(target="a.py:f", verdict=verdict)
+    assert """\
+    m
+    hint    h
+
+        import torch
+
+        x = torch.tensor([1.0])
+        print(f(x[0]))
+
+""" in rendered("full", outcome)
+    assert "import torch" not in rendered("concise", outcome)
+
+
 def test_full_without_problems_is_short():
     outcome = Outcome(target="a.py:f", verdict=Verdict(target="f"))
     assert rendered("full", outcome).splitlines()[1:] == [

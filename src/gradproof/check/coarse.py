@@ -1,4 +1,4 @@
-"""Judging by autograd alone, where a target computes too coarsely for differences.
+"""Judging by autograd alone, where differences of the outputs see too little.
 
 In bfloat16 a difference of two outputs has hardly a digit. What is left is autograd
 through the forward's own code, exact but for rounding: it is believed as far as the
@@ -8,13 +8,20 @@ rounding makes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from gradproof.check.session import Array, Session, relative_error
-from gradproof.check.targets import Arrays
-from gradproof.check.trial import along, probe
+from gradproof.check.session import (
+    Array,
+    Session,
+    differs,
+    magnitude,
+    relative_error,
+)
+from gradproof.check.targets import Arrays, Gradients
+from gradproof.check.trial import Trial, along, probe
 from gradproof.check.verdict import Finding
 
 COARSE = 1e-4
@@ -43,25 +50,40 @@ def judge(
     ):
         return None
     claimed = session.claimed(primals, cotangents)
-    findings = []
+    return [
+        _finding(session, index, claimed[index], exact[index])
+        for index in inputs
+        if relative_error(claimed[index], exact[index]) > floor(session)
+    ]
+
+
+def beside(
+    session: Session, trial: Trial, exact: Gradients, inputs: Sequence[int]
+) -> tuple[list[Finding], float]:
+    """Findings beside exact gradients, at a trial that differences see too little of.
+
+    What rounding makes of the gradient is not held against it; so beside the findings
+    comes the smallest relative error that was seen.
+    """
+    findings, power = [], floor(session)
     for index in inputs:
-        error = relative_error(claimed[index], exact[index])
-        if error > floor(session):
-            name = session.target.names[index]
-            findings.append(
-                _finding(session, name, claimed[index], exact[index], error)
-            )
-            session.blamed[name] = "gradient"
-    return findings
+        claimed, true = trial.claimed[index], exact[index]
+        rounding = session.rounding(index, claimed, true)
+        if true is not None and true.any():
+            power = max(power, rounding / magnitude(true))
+        if relative_error(claimed, true) > floor(session) and differs(
+            claimed, true, rounding
+        ):
+            findings.append(_finding(session, index, claimed, true))
+    return findings, power
 
 
 def _finding(
-    session: Session,
-    name: str,
-    claimed: Array | None,
-    exact: Array | None,
-    error: float,
+    session: Session, index: int, claimed: Array | None, exact: Array | None
 ) -> Finding:
+    name = session.target.names[index]
+    session.blamed[name] = "gradient"
+    error = relative_error(claimed, exact)
     diagnosis, message = _diagnosis(session, claimed, exact)
     return Finding(
         property="gradient",
@@ -69,8 +91,8 @@ def _finding(
         diagnosis=diagnosis,
         message=f"the gradient of {name!r} {message} (relative error {error:.2g}, in "
         f"{session.target.dtype})",
-        hint="held against autograd through the forward: differences see too little "
-        "in this dtype",
+        hint=f"held against {session.target.source_in_words}: differences see too "
+        "little here",
         error=error,
     )
 
@@ -88,4 +110,5 @@ def _diagnosis(
         return None, "is wrong"
     if abs(factor + 1) < floor(session):
         return "sign", "has the wrong sign, everywhere"
-    return "scale", f"is about {factor:.2g} times the true one, everywhere"
+    digits = 2 + max(0, -math.floor(math.log10(abs(factor - 1) or 1.0)))
+    return "scale", f"is about {factor:.{digits}g} times the true one, everywhere"

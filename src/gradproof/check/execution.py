@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from gradproof._errors import GradproofError, InputError, TargetError
 from gradproof.check.jobs import Bench, Job, Led, State
+from gradproof.check.progress import part, tell
 from gradproof.check.properties import Outcome
 from gradproof.check.surroundings import nothing_left_behind
 from gradproof.check.targets import target_name
@@ -22,7 +23,10 @@ def check_here(job: Job) -> Verdict:
     with nothing_left_behind():
         bench = Bench(job)
         led = bench.lead()
-        rest = {name: bench.follow(name, led.state) for name in led.followers}
+        rest = {}
+        for number, name in enumerate(led.followers, start=len(led.outcomes)):
+            tell(name, number / len(led.order))
+            rest[name] = bench.follow(name, led.state)
     return _verdict(job, led, rest)
 
 
@@ -50,15 +54,24 @@ def check_on(executor: Executor, jobs: Sequence[Job]) -> list[Verdict]:
             led = _result(job, lead)
             parts = {n: submit(_follow, job, n, led.state) for n in led.followers}
             started.append((job, led, parts))
-        return [
-            _verdict(
-                job, led, {name: _result(job, part) for name, part in parts.items()}
-            )
-            for job, led, parts in started
-        ]
+        verdicts = []
+        for number, (job, led, parts) in enumerate(started):
+            with part(number, len(jobs)):
+                verdicts.append(_verdict(job, led, _awaited(job, led, parts)))
+        return verdicts
     finally:
         for call in calls:
             call.cancel()  # nothing is left to wait for; does nothing to what is done
+
+
+def _awaited(
+    job: Job, led: Led, parts: dict[str, Future[Outcome]]
+) -> dict[str, Outcome]:
+    outcomes = {}
+    for number, (name, call) in enumerate(parts.items(), start=len(led.outcomes)):
+        tell(name, number / len(led.order))
+        outcomes[name] = _result(job, call)
+    return outcomes
 
 
 def _lead(job: Job) -> Led:

@@ -18,8 +18,10 @@ from gradproof._errors import TargetError
 from gradproof._examples import Example
 from gradproof.check import crash as crashes
 from gradproof.check import properties, sizes
+from gradproof.check.progress import tell
 from gradproof.check.properties import Outcome, Property
 from gradproof.check.session import Session
+from gradproof.check.shrink import illustrated
 from gradproof.check.surroundings import seed_everything
 from gradproof.check.targets import Settings, Target, TargetCrash, make, target_name
 
@@ -123,9 +125,10 @@ class Bench:
             name for one in properties.every(self.adapter.library) for name in one.after
         }
         session = self.session()
-        outcomes = {
-            one.name: self.run(one, session) for one in chosen if one.name in awaited
-        }
+        outcomes = {}
+        for number, one in enumerate(one for one in chosen if one.name in awaited):
+            tell(one.name, number / len(chosen))
+            outcomes[one.name] = self.run(one, session)
         return Led(
             outcomes=outcomes,
             order=tuple(one.name for one in chosen),
@@ -157,7 +160,7 @@ class Bench:
         seed_everything(self.job.seed)
         there = session if one.name in AT_FULL_SIZE else self._smaller(session)
         there.stopped = session.stopped
-        outcome = _run(one, there)
+        outcome = illustrated(there, _run(one, there))
         session.stopped = there.stopped
         if there is session:
             return outcome

@@ -9,11 +9,14 @@ from typing import Any
 
 from gradproof._errors import GradientError, InputError
 from gradproof._examples import Example
+from gradproof._progress import progress
 from gradproof.check import properties
 from gradproof.check.execution import check_here, check_on
 from gradproof.check.inputs import examples_for
 from gradproof.check.jobs import Job
+from gradproof.check.progress import part, telling
 from gradproof.check.surroundings import nothing_left_behind, seed_everything
+from gradproof.check.targets import target_name
 from gradproof.check.verdict import Check, Finding, Verdict
 
 WORST = ("passed", "unsupported", "skipped", "failed")
@@ -54,14 +57,26 @@ def run(
         )
         for example in examples
     ]
-    if executor is None:
-        verdicts = [check_here(job) for job in jobs]
-    else:
-        verdicts = check_on(executor, jobs)
-    verdict = merge(verdicts)
+    verdict = merge(_verdicts(jobs, executor))
     if raise_exception and not verdict.ok:
         raise GradientError(verdict)
     return verdict
+
+
+def _verdicts(jobs: Sequence[Job], executor: Executor | None) -> list[Verdict]:
+    """The verdict on each example; with an executor, a bar where that is a terminal."""
+    if executor is None:
+        verdicts = []
+        for number, job in enumerate(jobs):
+            with part(number, len(jobs)):
+                verdicts.append(check_here(job))
+        return verdicts
+    name = target_name(jobs[0].target)
+    with progress() as shown:
+        shown.expect(1)
+        shown.started(name)
+        with telling(lambda at, share: shown.at(name, at, share)):
+            return check_on(executor, jobs)
 
 
 def check_names(select: Sequence[str] | None, ignore: Sequence[str] | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import zlib
@@ -10,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradproof.check.targets import Arrays, Gradients, Target, TargetCrash
+from gradproof.check.rounding import Rounding
+from gradproof.check.targets import Arrays, Gradients, Recording, Target
 
 Array = np.ndarray[Any, Any]
 
 
 SMALL = 1e-6
-WORST = 1e6  # times the least rounding, that cancellation is believed to make of it
 
 
 class Difference(NamedTuple):
@@ -50,8 +51,10 @@ class Session:
         self.asked = [True] * len(target.names)  # gradients that an engine can deliver
         self.at_kink = False  # no derivative at the given values, but beside them
         self.stopped: str | None = None  # the property at which backward raised
+        self.unsteady: dict[str, float] = {}  # another gradient in the same call again
         self.floor = SMALL  # relative errors below it are not held against anyone
         self._usual: Session = self
+        self._last: tuple[Arrays, tuple[Array, ...]] | None = None
         self.units = [size_of(primal) for primal in target.primals]
         self.output_shapes = [
             (one.shape, np.iscomplexobj(one)) for one in target.outputs_there
@@ -64,6 +67,17 @@ class Session:
         other._usual = self._usual
         other.blamed, other.asked = self.blamed, self.asked
         return other
+
+    def at(self, primals: Arrays) -> tuple[Session, Recording]:
+        """The same check at other values of the same shapes, and the forward there.
+
+        Raises:
+            TargetCrash: where the forward does not take them.
+        """
+        recording = self.target.record(primals, self.asked)
+        target = copy.copy(self.target)
+        target.primals, target.outputs_there = tuple(primals), recording.outputs
+        return self.elsewhere(target), recording
 
     @property
     def is_finite(self) -> bool:
@@ -83,10 +97,16 @@ class Session:
         """Signed Gaussian incoming gradients, one for each output."""
         shapes = self.output_shapes
         if primals is not None and primals is not self.target.primals:
-            outputs = self.target.forward(primals)
-            shapes = [(one.shape, np.iscomplexobj(one)) for one in outputs]
+            shapes = [(one.shape, np.iscomplexobj(one)) for one in self.meant(primals)]
         rng = self.rng(purpose)
         return [gaussian(rng, shape, is_complex) for shape, is_complex in shapes]
+
+    def meant(self, primals: Arrays) -> tuple[Array, ...]:
+        """The outputs whose gradient is meant; those of the last point are kept."""
+        if self._last is None or self._last[0] is not primals:
+            outputs = self.target.witness_forward(primals)
+            self._last = primals, tuple(one.copy() for one in outputs)
+        return self._last[1]
 
     def direction(
         self, purpose: str, primals: Arrays, inputs: Sequence[int]
@@ -125,16 +145,16 @@ class Session:
 
         Round-off in the gradient itself, and what cancelled on the way to it.
         """
-        measured = self.noise[input] - self._least_noise[input]
+        measured = self.noise[input] - self.measured.least[input]
         return self.least_rounding(input, *gradients) + 64 * measured
 
     def least_rounding(self, input: int, *gradients: Array | None) -> float:
-        """The same before anything is measured, which takes three evaluations."""
+        """The same before anything is measured, which takes eleven evaluations."""
         largest = max((magnitude(g) for g in gradients if g is not None), default=0.0)
         width = max((g.size for g in gradients if g is not None), default=1)
         growth = max(1.0, math.sqrt(width) / 64)
         rounding = self.target.epsilon * largest * growth
-        return 64 * (rounding + self._least_noise[input])
+        return 64 * (rounding + self.measured.least[input])
 
     def matters(self, gap: float, size: float, input: int, length: float) -> bool:
         """Whether a gap is more than what is negligible at other values or sizes.
@@ -160,6 +180,10 @@ class Session:
             for g in self.claimed(self.target.primals, cotangents)
         ]
 
+    def is_steady(self, input: str) -> bool:
+        """Whether no other gradient came of the same call: then two can be compared."""
+        return self.blamed.get(input) != "repeat"
+
     def compare(self, expected: Gradients, got: Gradients) -> list[Difference]:
         """The inputs whose two gradients differ by more than rounding."""
         return [
@@ -172,50 +196,15 @@ class Session:
         ]
 
     @functools.cached_property
-    def noise(self) -> list[float]:
-        """For each input, how far a last-digit change moves its gradient.
-
-        Measured: the same gradient with incoming gradients, and with inputs, changed
-        by a few units in the last place; at least what rounding the outputs amounts to.
-        """
-        primals = self.target.primals
+    def measured(self) -> Rounding:
+        """The rounding in the gradients, each part measured when it is asked for."""
         cotangents = self.cotangents("noise")
-        least = self._least_noise
-        try:
-            plain = self.claimed(primals, cotangents)
-            nudged = (
-                self.claimed(primals, self._nudged(cotangents)),
-                self.claimed(self._nudged(primals), cotangents),
-            )
-        except TargetCrash:
-            return least
-        # What changes by more is no rounding: a kink, or a backward with a state.
-        return [
-            max(at_least, *(min(_apart(one, g[i]), WORST * at_least) for g in nudged))
-            for i, (one, at_least) in enumerate(zip(plain, least, strict=True))
-        ]
+        return Rounding(self.target, self.claimed, cotangents, self.units)
 
-    @functools.cached_property
-    def _least_noise(self) -> list[float]:
-        """What rounding the outputs alone amounts to in each gradient."""
-        cotangents, outputs = self.cotangents("noise"), self.target.outputs_there
-        terms = [magnitude(v * o) for v, o in zip(cotangents, outputs, strict=True)]
-        terms += [1e-3 * magnitude(v) for v in cotangents]  # an output may be all zero
-        finite = max((term for term in terms if np.isfinite(term)), default=0.0)
-        return [0.25 * self.target.epsilon * finite / min(u, 1.0) for u in self.units]
-
-    def _nudged(self, arrays: Arrays) -> list[Array]:
-        """The same numbers but for a few units in the last place; ties stay ties."""
-        rng = self.rng("noise in the last place")
-        step = 8 * self.target.epsilon
-        return [a * (1 + step * (1 + rng.random())) for a in arrays]
-
-
-def _apart(one: Array | None, other: Array | None) -> float:
-    if one is None or other is None or one.shape != other.shape:
-        return 0.0
-    apart = magnitude(one - other)
-    return apart if np.isfinite(apart) else 0.0
+    @property
+    def noise(self) -> list[float]:
+        """For each input, how far rounding moves its gradient."""
+        return self.measured.noise
 
 
 def gaussian(rng: np.random.Generator, shape: Any, is_complex: bool) -> Array:

@@ -147,6 +147,7 @@ def probe(
         primals,
         direction,
         cotangents,
+        centre=session.meant(primals),
         epsilon=session.target.epsilon,
         size=blank.spread,
     )

@@ -20,6 +20,7 @@ class Finding:
         hint: what to try.
         where: the region of the gradient that is wrong, or None.
         error: size of the error relative to the gradient, or None.
+        example: lines of Python that show it on the smallest inputs that do, or None.
     """
 
     property: str
@@ -29,6 +30,7 @@ class Finding:
     hint: str = ""
     where: str | None = None
     error: float | None = None
+    example: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,9 @@ def _finding(finding: Finding) -> Iterator[str]:
         yield from _wrapped(f"where: {finding.where}", indent="    ", hang=7)
     if finding.hint:
         yield from _wrapped(f"hint: {finding.hint}", indent="    ", hang=6)
+    if finding.example:
+        yield ""
+        yield from textwrap.indent(finding.example, "        ").splitlines()
 
 
 def _not_passed(checks: Sequence[Check]) -> Iterator[str]:

@@ -111,6 +111,10 @@ def _findings(verdict: Verdict) -> Iterator[RenderableType]:
             yield _labelled("where", finding.where)
         if finding.hint:
             yield _labelled("hint", finding.hint)
+        if finding.example:
+            yield Text()
+            for line in finding.example.splitlines():
+                yield Hanging(Text("        " if line else ""), Text(line))
         yield Text()
     yield from _evidence(verdict)
 

@@ -249,6 +249,24 @@ def test_repeat_catches_a_workspace_that_two_calls_share() -> None:
     ]
 
 
+def test_a_state_is_found_once_and_not_taken_for_a_square() -> None:
+    kept = {}
+
+    class Accumulates(Multiply):
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, y = ctx.saved_tensors
+            total = kept.setdefault(x.shape, torch.zeros_like(x))
+            total += grad_output * y
+            return total.clone(), grad_output * x
+
+    assert findings(Accumulates) == [("repeat", "x", "stateful")]
+    checks = gp.check(Accumulates, *pair(), select=["linearity"]).checks
+    assert [(c.status, c.detail) for c in checks] == [
+        ("skipped", "another gradient each time: x, see repeat")
+    ]
+
+
 def test_repeat_catches_a_backward_that_works_only_once() -> None:
     class Once(Multiply):
         @staticmethod
@@ -340,8 +358,8 @@ def test_a_reference_is_a_witness_only_if_differences_do_not_contradict_it() -> 
         assert verdict.ok
         return {c.property: c.detail for c in verdict.checks}["gradient"]
 
-    assert "autograd" in detail(lambda x: x.sin())
-    assert "autograd" not in detail(lambda x: x.cos())
+    assert "reference" in detail(lambda x: x.sin())
+    assert "reference" not in detail(lambda x: x.cos())
 
 
 def test_a_straight_through_gradient_is_held_against_what_it_means() -> None:
@@ -373,3 +391,17 @@ def test_a_property_that_ran_at_smaller_sizes_says_so() -> None:
     details = {c.property: c.detail for c in verdict.checks}
     assert details["mutation"].endswith("(at smaller sizes)")
     assert not details["gradient"].endswith("(at smaller sizes)")
+
+
+def test_layout_says_which_input_lies_in_another_way() -> None:
+    class Fast(Multiply):
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, y = ctx.saved_tensors
+            if x.is_contiguous() and not y.is_contiguous():
+                return 2 * grad_output * y, grad_output * x
+            return grad_output * y, grad_output * x
+
+    (finding,) = gp.check(Fast, *pair()).findings
+    assert (finding.property, finding.input) == ("layout", "x")
+    assert "when 'y' alone is strided in memory" in finding.message

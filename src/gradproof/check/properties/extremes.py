@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from gradproof.check.hypotheses.values import explain_not_finite
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Array, Session, magnitude, size_of
-from gradproof.check.targets import Arrays, Gradients, Target, TargetCrash
+from gradproof.check.targets import Arrays, Gradients, Recording, TargetCrash
 from gradproof.check.trial import Trial, probe
 from gradproof.check.verdict import Finding
 
@@ -29,50 +29,65 @@ def check(session: Session) -> Outcome:
     """Try special values; what the forward does not take is left out."""
     findings: dict[str, Finding] = {}
     tried = []
-    for what, target in _special(session):
-        special = session.elsewhere(target)
-        if not special.is_finite or target.epsilon > session.target.epsilon:
+    for what, special, recording in _special(session):
+        if not special.is_finite:
             continue
         tried.append(what)
         special.units = session.units  # steps as large as for the given values
-        for finding in _judge(special, what):
+        for finding in _judge(special, what, recording):
             findings.setdefault(str(finding.input), finding)
     if not tried:
         return Outcome(status="skipped", detail="the forward takes no special values")
     return Outcome(findings=tuple(findings.values()), detail=", ".join(tried))
 
 
-def _special(session: Session) -> Iterator[tuple[str, Target]]:
-    """The target on special values: each few inputs alone, then all together."""
+def _special(session: Session) -> Iterator[tuple[str, Session, Recording]]:
+    """The check at special values: each few inputs alone, then all together."""
     target = session.target
-    every = [position for position in target.active if position < target.count]
-    inputs = dict(zip(every, target.primals, strict=False))
-    inputs = {p: a for p, a in inputs.items() if a.size and np.isrealobj(a)}
-    for position, array in list(inputs.items())[:EACH_UP_TO]:
-        name = target.names[target.active.index(position)]
-        yield from _made(target, f"{name} all zero", {position: 0 * array})
-    some = {p: _some_zero(a) for p, a in inputs.items()}
-    yield from _made(target, "some zeros", some)
-    ties = {p: np.full_like(a, a.flat[0]) for p, a in inputs.items()}
-    yield from _made(target, TIES, ties)
-    yield from _made(target, "large values", {p: LARGE * a for p, a in inputs.items()})
-    yield from _made(target, "tiny values", {p: TINY * a for p, a in inputs.items()})
+    inputs = {
+        index: primal
+        for index, primal in enumerate(target.primals)
+        if target.active[index] < target.count and primal.size and np.isrealobj(primal)
+    }
+    for index, array in list(inputs.items())[:EACH_UP_TO]:
+        zero = {index: 0 * array}
+        yield from _made(session, f"{target.names[index]} all zero", zero)
+    some = {i: _some_zero(a) for i, a in inputs.items()}
+    yield from _made(session, "some zeros", some)
+    ties = {i: np.full_like(a, a.flat[0]) for i, a in inputs.items()}
+    yield from _made(session, TIES, ties)
+    large = {i: LARGE * a for i, a in inputs.items()}
+    yield from _made(session, "large values", large)
+    yield from _made(session, "tiny values", {i: TINY * a for i, a in inputs.items()})
+    yield from _fully_masked(session)
+
+
+def _made(
+    session: Session, what: str, arrays: dict[int, Array]
+) -> Iterator[tuple[str, Session, Recording]]:
+    primals = [arrays.get(i, p) for i, p in enumerate(session.target.primals)]
+    try:
+        there, recording = session.at(primals)
+    except Exception:  # it does not take them: nothing to check
+        return
+    yield what, there, recording
+
+
+def _fully_masked(session: Session) -> Iterator[tuple[str, Session, Recording]]:
+    """Masks among the inputs, with a first row that lets nothing through."""
+    target = session.target
     masks = {}
     for position in range(len(target.values)):
         mask = None if position in target.active else target.array(position)
         if mask is not None and mask.dtype == bool and mask.ndim:
             masks[position] = _masked(mask)
-    if masks:
-        yield from _made(target, "a fully masked row", masks)
-
-
-def _made(
-    target: Target, what: str, values: dict[int, Array]
-) -> Iterator[tuple[str, Target]]:
-    try:
-        yield what, target.with_values(values)
-    except Exception:  # it does not take them: nothing to check
+    if not masks:
         return
+    try:
+        there = session.elsewhere(target.with_values(masks))
+    except Exception:  # as above
+        return
+    yield from _made(there, "a fully masked row", {})
 
 
 def _some_zero(array: Array) -> Array:
@@ -87,11 +102,11 @@ def _masked(mask: Array) -> Array:
     return masked
 
 
-def _judge(session: Session, what: str) -> list[Finding]:
+def _judge(session: Session, what: str, recording: Recording) -> list[Finding]:
     target = session.target
     cotangents = session.cotangents("extremes")
     try:
-        claimed = session.claimed(target.primals, cotangents)
+        claimed = recording.pullback(cotangents)
     except TargetCrash as crash:
         hint = "division by a count of nothing, or an index that is not there?"
         message = f"{crash} with {what}"
@@ -103,7 +118,7 @@ def _judge(session: Session, what: str) -> list[Finding]:
         return [
             _not_finite(target.names[index], what, claimed[index])
             for index in broken
-            if _has_finite_slopes(session, index)
+            if _has_finite_slopes(session, [index]) and not _is_singular(session)
         ]
     testimony = target.exact(target.primals, cotangents)
     if testimony is not None and not session.compare(testimony, claimed):
@@ -185,11 +200,26 @@ def _is_broken(gradient: Array) -> bool:
     return not bool(np.isfinite(gradient).all())
 
 
-def _has_finite_slopes(session: Session, index: int) -> bool:
+def _has_finite_slopes(session: Session, inputs: Sequence[int]) -> bool:
     """Whether the forward's slopes stay bounded as the step shrinks, on both sides."""
+    slopes = _slopes(session, inputs)
+    return bool(np.isfinite(slopes).all()) and not _grow(slopes)
+
+
+def _is_singular(session: Session) -> bool:
+    """Whether slopes grow without bound as all inputs move: there is no derivative.
+
+    The gradient of one input may be undefined for what another does to the outputs.
+    """
+    slopes = _slopes(session, range(len(session.target.names)))
+    return bool(np.isfinite(slopes).all()) and _grow(slopes)
+
+
+def _slopes(session: Session, inputs: Sequence[int]) -> Array:
+    """How fast the outputs change, a row for each step, NaN outside the domain."""
     target = session.target
-    purpose = f"extremes slopes {index}"
-    direction = session.direction(purpose, target.primals, [index])
+    purpose = f"extremes slopes {' '.join(map(str, inputs))}"
+    direction = session.direction(purpose, target.primals, inputs)
     slopes: list[list[float]] = []
     try:
         centre = target.witness_forward(target.primals)
@@ -207,12 +237,14 @@ def _has_finite_slopes(session: Session, index: int) -> bool:
                 ]
             slopes.append(sides)
     except TargetCrash:
-        return False
-    if not np.isfinite(slopes).all():
-        return False
-    # A slope that grows without bound, as of sqrt at 0, grows tenfold by here.
-    noise = 1e-6 + max(map(max, slopes[:1])) * 3
-    return max(slopes[-1]) <= noise + 3 * max(slopes[1])
+        return np.full((3, 1), np.nan)
+    return np.array(slopes)
+
+
+def _grow(slopes: Array) -> bool:
+    """Whether slopes grow without bound, as those of sqrt at 0: tenfold by the end."""
+    noise = 1e-6 + 3 * slopes[0].max()
+    return bool(slopes[-1].max() > noise + 3 * slopes[1].max())
 
 
 def _not_finite(name: str, what: str, gradient: Array | None) -> Finding:

@@ -28,9 +28,6 @@ def check(session: Session) -> Outcome:
     except TargetCrash as crash:
         findings.append(_crash(crash, "a second backward"))
     if not findings:
-        again = session.claimed(target.primals, cotangents)
-        findings += _compare(session, once, again, "a second forward and backward")
-    if not findings:
         first = target.record(target.primals, session.asked)
         try:
             target.record(elsewhere)
@@ -38,6 +35,14 @@ def check(session: Session) -> Outcome:
             target.record(target.primals)  # other values are outside its domain
         late = first.pullback(cotangents)
         findings += _compare(session, once, late, "another forward in between")
+        if findings:
+            again = session.claimed(target.primals, cotangents)
+            plain = _compare(session, once, again, "a second forward and backward")
+            findings = plain or findings
+    known = {finding.input for finding in findings}
+    for name, error in session.unsteady.items():
+        if name not in known:
+            findings.append(_finding(name, "the same call again", error))
     for finding in findings:
         session.blamed.setdefault(finding.input or "the graph", "repeat")
     return Outcome(findings=tuple(findings), detail="three ways to call again")
@@ -47,17 +52,21 @@ def _compare(
     session: Session, expected: Gradients, got: Gradients, after: str
 ) -> list[Finding]:
     return [
-        Finding(
-            property="repeat",
-            input=name,
-            diagnosis="stateful",
-            message=f"the gradient of {name!r} is another one after {after} "
-            f"(relative error {error:.2g})",
-            hint=explain_stateful(name, "another call").hint,
-            error=error,
-        )
+        _finding(name, after, error)
         for name, error, _ in session.compare(expected, got)
     ]
+
+
+def _finding(name: str, after: str, error: float) -> Finding:
+    return Finding(
+        property="repeat",
+        input=name,
+        diagnosis="stateful",
+        message=f"the gradient of {name!r} is another one after {after} "
+        f"(relative error {error:.2g})",
+        hint=explain_stateful(name, "another call").hint,
+        error=error,
+    )
 
 
 def _crash(crash: TargetCrash, when: str) -> Finding:

@@ -15,7 +15,7 @@ from gradproof.check.locate import locate
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Array, Session
 from gradproof.check.targets import Target, TargetCrash
-from gradproof.check.trial import Trial, probe
+from gradproof.check.trial import SAFETY, Trial, norm, probe
 from gradproof.check.verdict import Finding
 
 
@@ -104,9 +104,20 @@ def _judge(session: Session, what: str, shapes: str) -> list[Finding]:
             probe(session, f"sizes {name} {n}", target.primals, [index], claimed=known)
             for n in range(2)
         ]
-        if all(one.matters(session, index) for one in trials):
+        if all(_is_sure(session, one, index) for one in trials):
             findings.append(_finding(session, trials[0], index, at))
     return findings
+
+
+def _is_sure(session: Session, trial: Trial, index: int) -> bool:
+    """Whether a gap matters, and is more than last digits make at the values drawn.
+
+    That a backward is unstable at values that nobody chose says nothing about sizes.
+    """
+    if not trial.matters(session, index):
+        return False
+    jitter = session.measured.jitter[index] * norm([trial.direction[index]])
+    return not trial.gap <= SAFETY * jitter
 
 
 def _same_outputs(given: Target, broadcast: Target) -> bool:

@@ -85,6 +85,7 @@ class Target(ABC):
 
     Attributes:
         name: what reports call it.
+        target: the thing itself.
         names: the differentiated inputs, in order.
         primals: their values.
         dtype: what the target computes in, ``float64`` wherever it accepts that.
@@ -93,6 +94,7 @@ class Target(ABC):
     """
 
     name: str
+    target: Any
     names: tuple[str, ...]
     primals: tuple[np.ndarray[Any, Any], ...]
     dtype: str
@@ -118,6 +120,32 @@ class Target(ABC):
         """Gradients by differentiating the forward's own code, where that can be."""
         return None
 
+    @property
+    def source_given(self) -> bool:
+        """Whether the user gave the function that ``exact`` differentiates."""
+        return bool(self.settings.reference or self.settings.gradient_of)
+
+    @property
+    def source_in_words(self) -> str:
+        """What ``exact`` differentiates."""
+        if self.settings.gradient_of is not None:
+            return "gradient_of"
+        if self.settings.reference is not None:
+            return "reference"
+        return "autograd through the forward"
+
+    def jvp(
+        self, primals: Arrays, tangents: Arrays
+    ) -> tuple[np.ndarray[Any, Any], ...] | None:
+        """How the outputs change, by the forward's own code, where that can be."""
+        return None
+
+    def complex_forward(
+        self, primals: Arrays
+    ) -> tuple[np.ndarray[Any, Any], ...] | None:
+        """``witness_forward`` on complex numbers, None where it does not take them."""
+        return None
+
     def raw(self, primals: Arrays, cotangents: Arrays) -> list[RawGradient] | None:
         """What the backward itself returns, where it can be called."""
         return None
@@ -129,6 +157,8 @@ class Target(ABC):
     library: str
     has_engine = False  # an engine sums and casts gradients before anyone looks
 
+    arguments: Arguments
+    settings: Settings
     values: list[Any]  # leaves of the arguments, then a module's parameters
     active: list[int]  # which of them are differentiated
     remake: Callable[[Sequence[Any]], Target]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 DOUBLE = {True: torch.complex128, False: torch.float64}
+COMPLEX = {torch.float64: torch.complex128, torch.float32: torch.complex64}
 
 
 def is_inexact(value: Any) -> bool:

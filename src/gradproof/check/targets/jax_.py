@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -23,6 +23,7 @@ from gradproof.check.targets import (
     parameter_names,
 )
 from gradproof.check.targets._leaves import Arguments
+from gradproof.check.targets._quietly import quietly
 
 
 class JaxTarget(Target):
@@ -34,9 +35,9 @@ class JaxTarget(Target):
         self, target: Any, name: str, arguments: Arguments, settings: Settings
     ):
         self.name = name
-        self._target = target
-        self._settings = settings
-        self._arguments = arguments
+        self.target = target
+        self.settings = settings
+        self.arguments = arguments
         leaves = list(arguments.leaves)
         names = arguments.names(parameter_names(target, 0, arguments.count))
         self.active = [i for i, leaf in enumerate(leaves) if _is_inexact(leaf)]
@@ -67,7 +68,7 @@ class JaxTarget(Target):
 
     def witness_forward(self, primals: Arrays) -> tuple[np.ndarray[Any, Any], ...]:
         """The function whose gradient is meant."""
-        meant = self._settings.gradient_of
+        meant = self.settings.gradient_of
         if meant is None:
             return self.forward(primals)
         with self._precision(), blame("forward"):
@@ -89,15 +90,9 @@ class JaxTarget(Target):
 
     def exact(self, primals: Arrays, cotangents: Arrays) -> Gradients | None:
         """JAX through the forward's own code, never through its rules."""
-        source = self._settings.gradient_of or self._settings.reference
-        if source is None:
-            source = _plain(self._target)
-        if source is None:
+        run = self._plain_call()
+        if run is None:
             return None
-
-        def run(*chosen: Any) -> Any:
-            return source(*self._filled(chosen), **self._settings.options)
-
         try:
             with self._precision():
                 output, pull = jax.vjp(run, *self._arrays(primals))
@@ -105,9 +100,37 @@ class JaxTarget(Target):
         except Exception:  # whatever stops it, this witness has nothing to say
             return None
 
+    def jvp(
+        self, primals: Arrays, tangents: Arrays
+    ) -> tuple[np.ndarray[Any, Any], ...] | None:
+        """``jax.jvp`` of the forward's own code."""
+        run = self._plain_call()
+        if run is None:
+            return None
+        try:
+            with self._precision(), quietly():
+                given = self._arrays(primals), self._arrays(tangents)
+                _, found = jax.jvp(run, *given)
+                return self._outputs(found)
+        except Exception:  # whatever stops it, this witness has nothing to say
+            return None
+
+    def complex_forward(
+        self, primals: Arrays
+    ) -> tuple[np.ndarray[Any, Any], ...] | None:
+        """The function whose gradient is meant, on complex numbers."""
+        meant = self.settings.gradient_of or self.target
+        dtype = np.complex128 if self._double else np.complex64
+        try:
+            with self._precision(), quietly():
+                inputs = self._filled([jnp.asarray(p, dtype=dtype) for p in primals])
+                return self._outputs(meant(*inputs, **self.settings.options))
+        except Exception:  # it takes real numbers only
+            return None
+
     def raw(self, primals: Arrays, cotangents: Arrays) -> list[RawGradient]:
         """What the rule of a ``custom_vjp`` returns; JAX refuses some of it later."""
-        target = self._target
+        target = self.target
         if not isinstance(target, jax.custom_vjp) or target.nondiff_argnums:
             gradients = self.record(primals).pullback(cotangents)
             return [
@@ -117,9 +140,9 @@ class JaxTarget(Target):
         with self._precision(), blame("backward"):
             arrays = self._arrays(primals)
             filled = self._filled(arrays)
-            output, residuals = target.fwd(*filled, **self._settings.options)
+            output, residuals = target.fwd(*filled, **self.settings.options)
             returned = target.bwd(residuals, _incoming(output, cotangents))
-        positions = [position for position, _ in self._arguments.paths]
+        positions = [position for position, _ in self.arguments.paths]
         return [
             _raw(name, array, returned[positions[leaf]])
             for name, array, leaf in zip(self.names, arrays, self.active, strict=True)
@@ -134,14 +157,28 @@ class JaxTarget(Target):
         """A JAX array as NumPy's."""
         return _to_numpy(array)
 
+    def output_tree(self, primals: Arrays) -> Any:
+        """What the target returns, as JAX nests it."""
+        with self._precision(), blame("forward"):
+            return self._call(*self._arrays(primals))
+
+    def _plain_call(self) -> Callable[..., Any] | None:
+        """The forward's own code, or what the user gave in its place."""
+        source = self.settings.gradient_of or self.settings.reference
+        if source is None:
+            source = _plain(self.target)
+        if source is None:
+            return None
+        return lambda *chosen: source(*self._filled(chosen), **self.settings.options)
+
     def _call(self, *chosen: Any) -> Any:
-        return self._target(*self._filled(chosen), **self._settings.options)
+        return self.target(*self._filled(chosen), **self.settings.options)
 
     def _filled(self, chosen: Sequence[Any]) -> list[Any]:
         leaves = list(self.values)
         for position, value in zip(self.active, chosen, strict=True):
             leaves[position] = value
-        return self._arguments.rebuild(leaves)
+        return self.arguments.rebuild(leaves)
 
     def _arrays(self, primals: Arrays) -> list[Any]:
         if self._double:

@@ -23,6 +23,7 @@ from gradproof.check.targets import (
     parameter_names,
 )
 from gradproof.check.targets._leaves import Arguments, walk
+from gradproof.check.targets._quietly import quietly
 from gradproof.check.targets._watch import Watch
 
 
@@ -40,9 +41,9 @@ class NumpyTarget(Target):
                 "with gp.check(forward, ..., backward=...), or make it a gp.function"
             )
         self.name = name
-        self._target = target
-        self._settings = settings
-        self._arguments = arguments
+        self.target = target
+        self.settings = settings
+        self.arguments = arguments
         leaves = [_as_array(leaf) for leaf in arguments.leaves]
         names = arguments.names(parameter_names(target, 0, arguments.count))
         self.active = [i for i, leaf in enumerate(leaves) if _is_inexact(leaf)]
@@ -67,13 +68,28 @@ class NumpyTarget(Target):
     def forward(self, primals: Arrays) -> tuple[np.ndarray[Any, Any], ...]:
         """The outputs."""
         with blame("forward"):
-            return self._outputs(self._call(self._target, primals))
+            return self._outputs(self._call(self.target, primals))
 
     def witness_forward(self, primals: Arrays) -> tuple[np.ndarray[Any, Any], ...]:
         """The function whose gradient is meant."""
-        meant = self._settings.gradient_of or self._target
+        meant = self.settings.gradient_of or self.target
         with blame("forward"):
             return self._outputs(self._call(meant, primals))
+
+    def complex_forward(
+        self, primals: Arrays
+    ) -> tuple[np.ndarray[Any, Any], ...] | None:
+        """The function whose gradient is meant, on complex numbers."""
+        meant = self.settings.gradient_of or self.target
+        leaves = list(self.values)
+        for position, primal in zip(self.active, primals, strict=True):
+            leaves[position] = primal
+        arguments = self.arguments.rebuild(leaves)
+        try:
+            with quietly():
+                return self._outputs(meant(*arguments, **self.settings.options))
+        except Exception:  # it takes real numbers only
+            return None
 
     def record(
         self, primals: Arrays, wanted: Sequence[bool] | None = None
@@ -81,20 +97,20 @@ class NumpyTarget(Target):
         """Run forward; the pullback is the rules', or the hand-written backward."""
         inputs = self._filled(primals)
         with blame("forward"):
-            if self._settings.backward is None:
-                output, pull = self._target.vjp(*inputs, **self._settings.options)
+            if self.settings.backward is None:
+                output, pull = self.target.vjp(*inputs, **self.settings.options)
             else:
-                output = self._target(*inputs, **self._settings.options)
+                output = self.target(*inputs, **self.settings.options)
             outputs = self._outputs(output)
 
         def pullback(cotangents: Arrays) -> Gradients:
             grad_output = _like(output, cotangents)
             with blame("backward"):
-                if self._settings.backward is None:
+                if self.settings.backward is None:
                     gradients = pull(grad_output)
                 else:
-                    gradients = self._settings.backward(
-                        grad_output, *inputs, **self._settings.options
+                    gradients = self.settings.backward(
+                        grad_output, *inputs, **self.settings.options
                     )
                 return self._named(gradients)
 
@@ -132,8 +148,22 @@ class NumpyTarget(Target):
         recording.pullback(cotangents)
         return found + watch.changes("backward")
 
+    def incoming(self, primals: Arrays, cotangents: Arrays) -> Any:
+        """Incoming gradients as the backward is given them."""
+        with blame("forward"):
+            return _like(self._call(self.target, primals), cotangents)
+
+    def returned(self, primals: Arrays, cotangents: Arrays) -> Any:
+        """What a hand-written backward returns, as it returns it."""
+        assert self.settings.backward is not None
+        grad_output = self.incoming(primals, cotangents)
+        with blame("backward"):
+            return self.settings.backward(
+                grad_output, *self._filled(primals), **self.settings.options
+            )
+
     def _call(self, function: Any, primals: Arrays) -> Any:
-        return function(*self._filled(primals), **self._settings.options)
+        return function(*self._filled(primals), **self.settings.options)
 
     def _filled(self, primals: Arrays) -> list[Any]:
         leaves = list(self.values)
@@ -141,7 +171,7 @@ class NumpyTarget(Target):
             self.active, primals, self._dtypes, strict=True
         ):
             leaves[position] = np.asarray(primal, dtype=dtype)
-        return self._arguments.rebuild(leaves)
+        return self.arguments.rebuild(leaves)
 
     def _outputs(self, output: Any) -> tuple[np.ndarray[Any, Any], ...]:
         leaves = [np.asarray(leaf) for _, leaf in walk(output) if leaf is not None]

@@ -59,6 +59,7 @@ def directional(
     *,
     epsilon: float,
     size: float = 0.0,
+    centre: Outputs | None = None,
 ) -> Estimate:
     """The derivative of <cotangents, forward> along a direction, with its error.
 
@@ -70,8 +71,10 @@ def directional(
         epsilon: spacing of the numbers that forward computes in.
         size: what the error will be held against; more steps are tried until it is
             small beside that, or beside the derivative.
+        centre: the outputs at the primals, where they are known.
     """
-    centre = _projected(forward(primals), cotangents)
+    there = forward(primals) if centre is None else centre
+    middle = _projected(there, cotangents)
     levels: dict[int, _Level] = {}
 
     def evaluate(index: int) -> None:
@@ -81,7 +84,7 @@ def directional(
             minus = _projected(forward(_shifted(primals, direction, -step)), cotangents)
         except TargetCrash:  # the step leaves the domain
             plus = minus = (np.nan, 0.0)
-        levels[index] = _Level.of(step, plus, minus, centre, epsilon)
+        levels[index] = _Level.of(step, plus, minus, middle, epsilon)
 
     best = Estimate(0.0, np.inf)
     for indices in _schedule():
@@ -90,7 +93,7 @@ def directional(
         best = _best(levels)
         if best.error <= GOOD_ENOUGH * max(abs(best.value), size):
             break
-    return replace(best, scale=centre[1])
+    return replace(best, scale=middle[1])
 
 
 @dataclass(frozen=True)

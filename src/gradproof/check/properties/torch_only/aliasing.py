@@ -17,7 +17,7 @@ from gradproof.check.verdict import Finding
 @define(
     "aliasing",
     "the same tensor may be passed twice",
-    after=("shape", "gradient", "mutation"),
+    after=("shape", "gradient", "repeat", "mutation"),
 )
 def check(session: Session) -> Outcome:
     """f(x, x) has the sum of the two gradients of f(x, y) at y = x."""
@@ -31,6 +31,10 @@ def check(session: Session) -> Outcome:
     ]
     if not pairs:
         return Outcome(status="skipped", detail="no two inputs have one shape")
+    steady = [session.is_steady(name) for name in target.names]
+    pairs = [(i, j) for i, j in pairs if steady[i] and steady[j]]
+    if not pairs:
+        return Outcome(status="skipped", detail="another gradient each time")
     findings = []
     for one, two in pairs[:3]:
         finding = _try(session, target, one, two)

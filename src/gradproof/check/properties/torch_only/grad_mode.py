@@ -21,14 +21,14 @@ def check(session: Session) -> Outcome:
     target = session.target
     assert isinstance(target, TorchTarget)
     nothing = [False] * len(target.names)
+    recorded = target.outputs_there
     with torch.enable_grad():
-        recorded = target.outputs(target.leaves(target.primals))
         frozen = target.outputs(target.leaves(target.primals, nothing))
     with torch.no_grad():
         unrecorded = target.outputs(target.leaves(target.primals, nothing))
     for other, when in ((unrecorded, "under no_grad"), (frozen, "where none requires")):
-        for index, (one, two) in enumerate(zip(recorded, other, strict=True)):
-            before, now = target.to_numpy(one), target.to_numpy(two)
+        for index, (before, one) in enumerate(zip(recorded, other, strict=True)):
+            now = target.to_numpy(one)
             tolerance = 64 * target.epsilon * magnitude(before)
             if differs(now, before, tolerance if np.isfinite(tolerance) else 0.0):
                 error = relative_error(now, before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -33,26 +33,29 @@ def check(session: Session) -> Outcome:
     target = session.target
     assert isinstance(target, TorchTarget)
     cotangents = session.cotangents("memory")
+    leaves = target.leaves(target.primals)
+
+    def run() -> list[torch.Tensor]:
+        return target.outputs(leaves, as_given=not target.writes_inputs)
+
+    kept, outputs = _kept(run)
     findings = [
-        *_too_much(target),
-        *_stays(target, cotangents),
+        *_too_much(target, kept, outputs),
+        *_stays(target, leaves, outputs, cotangents),
         *_outlives(target, cotangents),
     ]
     return Outcome(findings=tuple(findings), detail="bytes kept, ctx, reference cycles")
 
 
-def _too_much(target: TorchTarget) -> list[Finding]:
-    def run(leaves: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        return target.outputs(leaves, as_given=not target.writes_inputs)
-
-    kept, outputs = _kept(target, run)
+def _too_much(
+    target: TorchTarget, kept: int, outputs: list[torch.Tensor]
+) -> list[Finding]:
     if not any(True for _ in hand_written(outputs)):
         return []  # what autograd keeps is what it keeps
     whole = sum(p.nbytes for p in target.primals) + sum(
         one.numel() * one.element_size() for one in outputs
     )
-    plain = target.plain_outputs
-    of_graph = _kept(target, plain)[0] if plain is not None else 0
+    of_graph = _kept_by_graph(target)
     if kept <= TIMES * max(whole, of_graph) + SLACK:
         return []
     return [
@@ -68,9 +71,18 @@ def _too_much(target: TorchTarget) -> list[Finding]:
     ]
 
 
-def _kept(
-    target: TorchTarget, run: Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]
-) -> tuple[int, list[torch.Tensor]]:
+def _kept_by_graph(target: TorchTarget) -> int:
+    """Bytes that autograd keeps of the forward's own operations, 0 where unknown."""
+    plain, leaves = target.plain_outputs, target.leaves(target.primals)
+    if plain is None:
+        return 0
+    try:
+        return _kept(lambda: plain(leaves))[0]
+    except Exception:  # a forward that is no witness tells nothing
+        return 0
+
+
+def _kept(run: Callable[[], list[torch.Tensor]]) -> tuple[int, list[torch.Tensor]]:
     """Bytes of the distinct storages that a graph keeps, and its outputs."""
     storages: dict[int, int] = {}
 
@@ -80,26 +92,24 @@ def _kept(
             storages[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    leaves = target.leaves(target.primals)
-    try:
-        with (
-            torch.enable_grad(),
-            torch.autograd.graph.saved_tensors_hooks(see, lambda tensor: tensor),
-        ):
-            outputs = run(leaves)
-    except Exception:  # only the stand-in forward may fail here: it tells nothing
-        return 0, []
+    with (
+        torch.enable_grad(),
+        torch.autograd.graph.saved_tensors_hooks(see, lambda tensor: tensor),
+    ):
+        outputs = run()
     for node in hand_written(outputs):
         for _, tensor in _attributes(node):
             see(tensor)
     return sum(storages.values()), outputs
 
 
-def _stays(target: TorchTarget, cotangents: Arrays) -> list[Finding]:
+def _stays(
+    target: TorchTarget,
+    leaves: list[torch.Tensor],
+    outputs: list[torch.Tensor],
+    cotangents: Arrays,
+) -> list[Finding]:
     """Tensors on a ctx, which live as long as the output, backward or not."""
-    leaves = target.leaves(target.primals)
-    with torch.enable_grad():
-        outputs = target.outputs(leaves, as_given=not target.writes_inputs)
     target.gradients(outputs, leaves, target.incoming(outputs, cotangents))
     known = {t.untyped_storage().data_ptr() for t in (*leaves, *outputs)}
     findings = {}

@@ -7,7 +7,7 @@ import torch
 
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Array, Session, magnitude
-from gradproof.check.targets import Arrays, TargetCrash
+from gradproof.check.targets import Arrays, Recording, TargetCrash
 from gradproof.check.targets._torch_tensors import dtype_name
 from gradproof.check.targets.torch_ import TorchTarget
 from gradproof.check.verdict import Finding
@@ -41,16 +41,17 @@ def check(session: Session) -> Outcome:
     tried, not_taken = [], []
     for dtype in DTYPES:
         low = target.in_dtype(dtype)
+        low.primals = tuple(_rounded(p, dtype) for p in target.primals)
         try:
-            outputs = low.forward(target.primals)
+            recording = low.record(low.primals, session.asked)
         except TargetCrash:
             not_taken.append(dtype_name(dtype))
             continue
-        if not all(np.isfinite(one).all() for one in outputs):
+        if not all(np.isfinite(one).all() for one in recording.outputs):
             not_taken.append(f"{dtype_name(dtype)} (overflows)")
             continue
         tried.append(dtype_name(dtype))
-        findings += _judge(session, target, low)
+        findings += _judge(session, target, low, recording)
     if not tried:
         return Outcome(status="unsupported", detail="it takes float64 only")
     left_out = f"; not taken: {', '.join(not_taken)}" if not_taken else ""
@@ -60,13 +61,14 @@ def check(session: Session) -> Outcome:
     )
 
 
-def _judge(session: Session, target: TorchTarget, low: TorchTarget) -> list[Finding]:
-    dtype = low.working[0]
-    primals = [_rounded(p, dtype) for p in target.primals]
+def _judge(
+    session: Session, target: TorchTarget, low: TorchTarget, recording: Recording
+) -> list[Finding]:
+    dtype, primals = low.working[0], low.primals
     cotangents = [_rounded(v, dtype) for v in session.cotangents("precision")]
     true = session.claimed(primals, cotangents)
     try:
-        got = low.record(primals, session.asked).pullback(cotangents)
+        got = recording.pullback(cotangents)
     except TargetCrash as crash:
         return [
             Finding(
@@ -77,7 +79,7 @@ def _judge(session: Session, target: TorchTarget, low: TorchTarget) -> list[Find
             )
         ]
     plain = low.exact(primals, cotangents)
-    forward = 0.0 if plain else _forward_error(target, low, primals)
+    forward = 0.0 if plain else _forward_error(target, primals, recording.outputs)
     shaken = session.claimed(
         _shaken(session, primals, low.epsilon),
         _shaken(session, cotangents, low.epsilon),
@@ -120,10 +122,10 @@ def _judge(session: Session, target: TorchTarget, low: TorchTarget) -> list[Find
     return findings
 
 
-def _forward_error(target: TorchTarget, low: TorchTarget, primals: Arrays) -> float:
+def _forward_error(target: TorchTarget, primals: Arrays, outputs: Arrays) -> float:
     """How far the outputs are off, relative to their size."""
-    outputs = zip(low.forward(primals), target.forward(primals), strict=True)
-    return max(_rms(a - b) / max(_rms(b), 1e-300) for a, b in outputs)
+    pairs = zip(outputs, target.forward(primals), strict=True)
+    return max(_rms(a - b) / max(_rms(b), 1e-300) for a, b in pairs)
 
 
 def _errors(got: Array | None, true: Array | None) -> Array:

@@ -1,0 +1,103 @@
+"""The search for the smallest sizes: what shows the finding stays, the rest goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradproof.check import sizes
+from gradproof.check.session import Session
+from gradproof.check.shrink._place import Place
+from gradproof.check.shrink.case import Case, completed, judge
+from gradproof.check.sizes import Dimension
+from gradproof.check.verdict import Finding
+
+TRIES = 40  # calls that are judged
+SMALL = (1, 2, 3)
+DRAWS = 2  # of the values, where a few elements may miss the wrong ones
+
+
+def smallest(session: Session, finding: Finding) -> Case | None:
+    """The smallest case that shows a finding, None where no single call does."""
+    search = _Search(session, finding)
+    found = sizes.dimensions(session)
+    start = next(filter(search.shows, _starts(session, finding, found)), None)
+    if start is None or search.best is None:
+        return None
+    place = start
+    for dimension in sorted(found, key=lambda one: -one.size):
+        place = search.shrunk(place, dimension)
+    return completed(session, search.best)
+
+
+class _Search:
+    """Judges places, at most so many, and keeps the last case that showed it."""
+
+    def __init__(self, session: Session, finding: Finding):
+        self._session = session
+        self._finding = finding
+        self._left = TRIES
+        self.best: Case | None = None
+
+    def shows(self, place: Place) -> bool:
+        """Whether a call there shows the finding."""
+        for draw in range(1 if self._finding.property == "sizes" else DRAWS):
+            if self._left <= 0:
+                return False
+            self._left -= 1
+            case = judge(self._session, self._finding, place, f"shrink {draw}")
+            if case is not None:
+                self.best = case
+                return True
+        return False
+
+    def shrunk(self, place: Place, dimension: Dimension) -> Place:
+        """The place with one dimension as small as still shows it."""
+        now = max(place.axes.get(axis, dimension.size) for axis in dimension.axes)
+        movable = [
+            axis
+            for axis in dimension.axes
+            if place.axes.get(axis, dimension.size) == now
+            and axis[0] not in place.values
+        ]
+        if not movable:
+            return place
+
+        def at(size: int) -> Place:
+            axes = {**place.axes, **dict.fromkeys(movable, size)}
+            return Place(axes=axes, values=place.values)
+
+        for size in (one for one in SMALL if one < now):
+            if self.shows(at(size)):
+                return at(size)
+        low, high = SMALL[-1], now
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.shows(at(middle)):
+                high = middle
+            else:
+                low = middle
+        return at(high) if high < now else place
+
+
+def _starts(
+    session: Session, finding: Finding, found: list[Dimension]
+) -> Iterator[Place]:
+    """Where to begin: a few elements at once if that will do, else the given sizes."""
+    if finding.property == "sizes":
+        places = [Place(axes=a, values={}) for _, a in sizes.variants(found)]
+        repeated = sizes.duplicates(session)
+        where = str(finding.where)
+        if repeated and "repeated" in where:
+            yield Place(axes={}, values=repeated)
+        yield from sorted(places, key=lambda one: _words(session, one) not in where)
+        return
+    for few in (2, 3):
+        axes = {a: few for one in found if one.size > few for a in one.axes}
+        if axes:
+            yield Place(axes=axes, values={})
+    yield Place(axes={}, values={})
+
+
+def _words(session: Session, place: Place) -> str:
+    """The sizes at a place, as a finding says where it was seen."""
+    return sizes.in_words(session, sizes.resized(session, place.axes, "words"))
