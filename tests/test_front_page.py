@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
+
+import numpy as np
 
 import gradproof as gp
 
 PUBLIC = {
     "Check",
     "DefinitionError",
+    "Derivation",
+    "DeriveError",
     "Finding",
     "Function",
     "GradientError",
@@ -20,17 +25,39 @@ PUBLIC = {
     "TargetError",
     "Verdict",
     "check",
+    "derive",
     "examples",
+    "explain",
     "function",
+    "grad",
     "namespace",
+    "rule",
     "save",
+    "value_and_grad",
 }
 
 
 def test_the_public_names_are_exactly_these() -> None:
     # What `gp.` completes to, without the sub-packages that Python puts there.
-    found = {name for name in vars(gp) if not name.startswith("_")}
+    found = {name for name in dir(gp) if not name.startswith("_")}
     assert found - {"backends", "report", "cli"} == PUBLIC
+
+
+def test_the_functions_stay_functions_when_their_packages_are_used() -> None:
+    def double(x: Any) -> Any:
+        return 2 * x
+
+    x = np.ones(2)
+    gp.derive(double, x)
+    gp.explain(double, x)
+    gp.grad(np.sum)
+    assert callable(gp.derive)
+    assert callable(gp.explain)
+    assert gp.Derivation.__module__ == "gradproof.derive.derivation"
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    assert not hasattr(gp, "derivation")
 
 
 def loaded_by(code: str) -> set[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradproof import _declared
 from gradproof._errors import InputError
 from gradproof.report import FORMATS
 
@@ -24,6 +25,7 @@ class Config:
         timeout: seconds that one target may take.
         output_format: a name in ``report.FORMATS``.
         jobs: how many workers.
+        targets: what is said about targets, by name.
     """
 
     file: Path | None = None
@@ -33,6 +35,7 @@ class Config:
     timeout: float | None = None
     output_format: str | None = None
     jobs: int | None = None
+    targets: _declared.Declarations = ()
 
 
 def _is_names(value: Any) -> bool:
@@ -51,6 +54,10 @@ def _is_positive_number(value: Any) -> bool:
     return (_is_integer(value) or isinstance(value, float)) and value > 0
 
 
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 def _is_format(value: Any) -> bool:
     return isinstance(value, str) and value in FORMATS
 
@@ -62,6 +69,7 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "timeout": (_is_positive_number, "a positive number of seconds"),
     "output-format": (_is_format, f"one of {', '.join(FORMATS)}"),
     "jobs": (_is_positive_integer, "a positive integer"),
+    "targets": (_is_table, "a table of what is said about targets, by name"),
 }
 
 
@@ -83,11 +91,12 @@ def _read(file: Path) -> Config:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: cannot be read as TOML: {error}") from None
-    settings = _table(file, _table(file, tables, "tool"), "gradproof")
+    settings = dict(_table(file, _table(file, tables, "tool"), "gradproof"))
     for key, value in settings.items():
         _verify(file, key, value)
+    targets = _declared.parse(settings.pop("targets", {}), f"{file}: [tool.gradproof]")
     fields = {key.replace("-", "_"): _frozen(item) for key, item in settings.items()}
-    return Config(file=file, **fields)
+    return Config(file=file, targets=targets, **fields)
 
 
 def _table(file: Path, tables: dict[str, Any], name: str) -> dict[str, Any]:

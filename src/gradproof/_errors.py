@@ -3,6 +3,7 @@
 GradproofError
 ├── DefinitionError   a gp.function, a rule or an example is written wrongly
 ├── RuleError         a rule returned something that cannot be its gradient
+├── DeriveError       a forward cannot be traced or differentiated; says the line
 ├── InputError        a call got inputs or settings that do not fit
 ├── TargetError       a target cannot be imported, called or checked
 │   └── NoInputsError nothing says which inputs to check it on
@@ -49,6 +50,10 @@ class RuleError(GradproofError, ValueError):
         self.input = input
         self.problem = problem
         self.gradient = gradient
+
+
+class DeriveError(GradproofError, TypeError):
+    """A forward does what cannot be derived; the text names the file and the line."""
 
 
 class InputError(GradproofError, TypeError):

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
+import weakref
 from collections import namedtuple
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
-from gradproof import backends
+from gradproof import _derived, backends
 from gradproof._definition import are_in_one_file, read_signature, saved_names, suggest
 from gradproof._errors import DefinitionError, InputError, RuleError
 from gradproof._rule import OUTPUT, CallSpec, Rule, project
-from gradproof._save import collect
+from gradproof._save import collect, saved_into
 
 P = ParamSpec("P")
 R = TypeVar("R")
 RuleFunction = TypeVar("RuleFunction", bound=Callable[..., Any])
+
+
+_numbers = itertools.count()
+
+# By its number a function is found where only a constant can be passed.
+DEFINED: weakref.WeakValueDictionary[str, Function[..., Any]] = (
+    weakref.WeakValueDictionary()
+)
 
 
 class Forward(NamedTuple):
@@ -53,15 +63,23 @@ class Function(Generic[P, R]):
         self.rules: dict[str, Rule] = {}
         self.intermediates: tuple[str, ...] = ()
         self.cache: dict[Any, Any] = {}  # what backends built; emptied by a new rule
+        self.torch_made: Any = None  # apart: torch.compile reads it
+        self._language: tuple[str | None] | None = None  # found when first asked for
+        self.number = str(next(_numbers))  # an int would be symbolic to torch.compile
+        DEFINED[self.number] = self
         self._gradients: Callable[..., Any] = namedtuple(  # type: ignore[misc]
             "Gradients", self.inputs
         )
 
     def __call__(self, *inputs: P.args, **options: P.kwargs) -> R:
         """The output, on the backend of the arrays passed."""
-        bound, chosen = self.bind(inputs, options)
-        output: R = backends.of(self, bound).call(self, bound, chosen)
+        output: R = self.dispatch(inputs, options)
         return output
+
+    def dispatch(self, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        """The output, whatever the call is given."""
+        bound, chosen = self.bind(inputs, options)
+        return backends.of(self, bound).call(self, bound, chosen)
 
     def __repr__(self) -> str:
         rules = ", ".join(self.rules) or "none"
@@ -70,18 +88,23 @@ class Function(Generic[P, R]):
     def __reduce__(self) -> str:
         return self.__qualname__  # pickled by name, as a plain function is
 
-    def gradient(self, input: str) -> Callable[[RuleFunction], RuleFunction]:
+    def gradient(
+        self, input: str, *, once: bool = False
+    ) -> Callable[[RuleFunction], RuleFunction]:
         """Decorator: the rule for one input.
 
         The rule's first parameter is the gradient of the output (a tuple of them
         where there are several outputs); the others name what it needs: inputs,
         options, ``output``, or what the forward named with ``gp.save``.
 
-        An input without a rule gets its gradient from the library's own autodiff, for
-        which the forward runs again: one that draws random numbers needs every rule.
+        An input without a rule gets a derived gradient: on NumPy from ``gp.derive``, on
+        torch and JAX from their own autodiff, for which the forward runs again: one
+        that draws random numbers needs every rule.
 
         Args:
             input: name of the input that the rule gives the gradient of.
+            once: the rule is not to be differentiated, as where it calls a kernel: a
+                second derivative and forward mode are errors.
 
         Raises:
             DefinitionError: for an input that does not exist or has a rule already,
@@ -94,7 +117,7 @@ class Function(Generic[P, R]):
             )
 
         def register(rule_function: RuleFunction) -> RuleFunction:
-            rule = Rule.of(input, rule_function, self.__name__)
+            rule = Rule.of(input, rule_function, self.__name__, once=once)
             self._check_names(rule)
             before = self.rules.get(input)
             if before and are_in_one_file(before.function, rule_function):
@@ -110,6 +133,8 @@ class Function(Generic[P, R]):
                 dict.fromkeys(n for n in asked if n not in known)
             )
             self.cache.clear()
+            self.torch_made = None
+            self.__class__ = Function  # torch gives it a subclass with a fast call
             return rule_function
 
         return register
@@ -248,17 +273,42 @@ class Function(Generic[P, R]):
 
     def plain(self, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """The forward alone: its output, with nothing collected for backward."""
-        with collect(None):
+        other = self._in_other_names(inputs, options)
+        if other is not None:
+            return other(*inputs)[0]
+        if saved_into() is not None:
+            with collect(None):
+                output = self.forward(*inputs, **options)
+        else:
             output = self.forward(*inputs, **options)
-        _check_output(self.__name__, output)
-        return output
+        return self.checked(output)
+
+    @property
+    def language(self) -> str | None:
+        """Whose names the forward is written in: "numpy", "torch", "jax", or None."""
+        if self._language is None:
+            self._language = (_derived.written_in(self.forward),)
+        return self._language[0]
+
+    def _in_other_names(
+        self, inputs: Sequence[Any], options: Mapping[str, Any]
+    ) -> Callable[..., tuple[Any, dict[str, Any]]] | None:
+        """The forward in the names of the arrays' library, where it has others."""
+        if self.language is None:
+            return None
+        return _derived.translated(self, inputs, options)
 
     def run(self, inputs: Sequence[Any], options: Mapping[str, Any]) -> Forward:
         """Run the forward, collecting the intermediates that rules ask for."""
         collected: dict[str, Any] = {}
-        with collect(collected):
-            output: Any = self.forward(*inputs, **options)
-        _check_output(self.__name__, output)
+        output: Any
+        other = self._in_other_names(inputs, options)
+        if other is not None:
+            output, collected = other(*inputs)
+        else:
+            with collect(collected):
+                output = self.forward(*inputs, **options)
+            self.checked(output)
         taken = {*self.inputs, *self.options, OUTPUT, "grad_output"}.intersection(
             collected
         )
@@ -306,8 +356,9 @@ class Function(Generic[P, R]):
             call: what is known of the inputs, and which of them get a gradient.
 
         Raises:
-            RuleError: for a rule that returned something that cannot be a gradient,
-                or none where the library has no autodiff.
+            RuleError: for a rule that returned something that cannot be a gradient.
+            DeriveError: where an input has no rule, the library no autodiff, and the
+                forward cannot be derived.
         """
         if isinstance(grad_output, tuple):
             pairs = zip(grad_output, call.outputs, strict=True)
@@ -322,7 +373,7 @@ class Function(Generic[P, R]):
             if name not in self.rules:
                 without.append(position)
                 continue
-            gradients[position] = project(
+            gradient = project(
                 self.rules[name](grad_output, values),
                 spec,
                 call,
@@ -330,10 +381,18 @@ class Function(Generic[P, R]):
                 function=self.__name__,
                 input=name,
             )
+            if self.rules[name].once:
+                gradient = self._refuse(backend, name, gradient, grad_output, values)
+            gradients[position] = gradient
         if without:
-            if backend.autodiff is None:
-                raise self._missing_rule(self.inputs[without[0]])
             options = {name: values[name] for name in self.options}
+            if backend.autodiff is None:
+                names = [self.inputs[position] for position in without]
+                arrays = [values[name] for name in self.inputs]
+                found = _derived.gradients(self, names, arrays, options, grad_output)
+                for position in without:
+                    gradients[position] = found[self.inputs[position]]
+                return gradients
             _, pull = backends.differentiate(
                 backend,
                 lambda *arrays: self.plain(arrays, options),
@@ -345,19 +404,51 @@ class Function(Generic[P, R]):
                 gradients[position] = derived[position]
         return gradients
 
+    def _refuse(
+        self,
+        backend: backends.Backend,
+        input: str,
+        gradient: Any,
+        grad_output: Any,
+        values: Mapping[str, Any],
+    ) -> Any:
+        """The gradient by a ``once`` rule, which has no derivative."""
+        grads = grad_output if isinstance(grad_output, tuple) else (grad_output,)
+        given = [*grads, *(values[name] for name in self.rules[input].needs)]
+        message = (
+            f"{self.__name__}: the rule for {input!r} is registered with once=True and "
+            "cannot be differentiated: there is no second derivative, nor forward mode"
+        )
+        return backend.refuse(message, gradient, given)
+
+    def checked(self, output: Any) -> Any:
+        """What the forward returned: an array, or a tuple of two or more."""
+        outputs = output if isinstance(output, tuple) else (output,)
+        numbers = (int, float, complex)  # what Python's own numbers give
+        arrays = all(hasattr(o, "dtype") or isinstance(o, numbers) for o in outputs)
+        if arrays and not (isinstance(output, tuple) and len(output) < 2):
+            return output
+        kind = type(output).__name__
+        came = f"{kind} of {len(output)}" if isinstance(output, list | tuple) else kind
+        raise DefinitionError(
+            f"{self.__name__} returned a {came}: return the array itself, or a tuple of "
+            "two or more"
+        )
+
+    def missing(self, input: str) -> RuleError:
+        """The error for a rule that returned None."""
+        return RuleError(
+            f"{self.__name__}: the rule for {input!r} returned None, expected an array: "
+            "is a return statement missing?",
+            function=self.__name__,
+            input=input,
+            problem="missing",
+        )
+
     def _nothing_to_differentiate(self, what: str) -> InputError:
         return InputError(
             f"{self.__name__}: there is nothing to differentiate: "
             f"no {what} is a floating array of NumPy, torch or JAX"
-        )
-
-    def _missing_rule(self, input: str) -> RuleError:
-        return RuleError(
-            f"{self.__name__}: no rule gives the gradient of {input!r}: write one, "
-            f'@{self.__name__}.gradient("{input}") def grad_{input}(grad_output, ...)',
-            function=self.__name__,
-            input=input,
-            problem="missing",
         )
 
 
@@ -372,17 +463,3 @@ def function(forward: Callable[P, R]) -> Function[P, R]:
             an input so that a rule could not ask for it.
     """
     return Function(forward)
-
-
-def _check_output(name: str, output: Any) -> None:
-    """A forward returns an array, or a tuple of two or more."""
-    outputs = output if isinstance(output, tuple) else (output,)
-    numbers = (int, float, complex)  # what Python's own numbers give
-    arrays = all(hasattr(one, "dtype") or isinstance(one, numbers) for one in outputs)
-    if arrays and not (isinstance(output, tuple) and len(output) < 2):
-        return
-    kind = type(output).__name__
-    came = f"{kind} of {len(output)}" if isinstance(output, list | tuple) else kind
-    raise DefinitionError(
-        f"{name} returned a {came}: return the array itself, or a tuple of two or more"
-    )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from gradproof._errors import TargetError
+from gradproof import _declared
+from gradproof._errors import GradproofError, TargetError
+from gradproof._escape import escaped
 from gradproof._progress import Progress
 from gradproof._target import Target, parse
 from gradproof._workers import Answer, Pool, Request
@@ -13,11 +17,23 @@ from gradproof.check.verdict import Verdict
 from gradproof.report import Outcome
 from gradproof.report.listing import Listed
 
+RECORD = ".npz"
 Found = list[tuple[Target, str]] | Outcome  # targets with their kinds, or why not
 
 
+@dataclass(frozen=True)
+class Recorded(Target):
+    """A target on the calls of it that a file holds."""
+
+    record: str = ""
+
+
 def check(
-    texts: Sequence[str], settings: dict[str, Any], pool: Pool, progress: Progress
+    texts: Sequence[str],
+    settings: dict[str, Any],
+    pool: Pool,
+    progress: Progress,
+    declarations: _declared.Declarations = (),
 ) -> list[Outcome]:
     """Check every target, and all that is in those that name a file or module.
 
@@ -26,15 +42,37 @@ def check(
         settings: keyword arguments of ``gp.check``.
         pool: the workers to do it in.
         progress: told of each target as its turn comes, and when it is done.
+        declarations: what is said about some of the targets.
     """
     plan = list(dict.fromkeys(_plan(texts, pool, progress)))
     requests = [
-        Request(verb="check", target=str(step), folder=step.folder, settings=settings)
+        _request(step, _declared.settings(str(step), declarations, settings))
         for step in plan
         if isinstance(step, Target)
     ]
-    checked = _outcomes(requests, pool, progress)
+    checked = outcomes(requests, pool, progress)
     return [next(checked) if isinstance(step, Target) else step for step in plan]
+
+
+def _request(target: Target, settings: dict[str, Any]) -> Request:
+    verb = "check"
+    if isinstance(target, Recorded):
+        verb, settings = "replay", {**settings, "record": target.record}
+    return Request(
+        verb=verb, target=str(target), folder=target.folder, settings=settings
+    )
+
+
+def _recorded(text: str) -> Iterator[Target | Outcome]:
+    """The targets that a file has calls of."""
+    from gradproof.watch import file
+
+    try:
+        for name in file.names(Path(text)):
+            target = parse(name)
+            yield Recorded(target.source, target.name, text)
+    except GradproofError as error:
+        yield Outcome(target=text, kind="target", error=str(error))
 
 
 def list_targets(texts: Sequence[str], pool: Pool, progress: Progress) -> list[Listed]:
@@ -53,11 +91,13 @@ def _plan(
     texts: Sequence[str], pool: Pool, progress: Progress
 ) -> Iterator[Target | Outcome]:
     """Every single target to check; an outcome where that cannot be known."""
-    whole = [text for text in texts if not _names_one(text)]
+    whole = [t for t in texts if not _names_one(t) and not t.endswith(RECORD)]
     found = _look(whole, pool, progress)
     for text in texts:
         here = found.get(text)
-        if isinstance(here, Outcome):
+        if text.endswith(RECORD):
+            yield from _recorded(text)
+        elif isinstance(here, Outcome):
             yield here
         elif here is None:
             yield parse(text)
@@ -101,16 +141,19 @@ def _found(text: str, answer: Answer, seconds: float) -> Found:
     return [(Target(source, name), kind) for name, kind in answer["targets"]]
 
 
-def _outcomes(
+def outcomes(
     requests: Sequence[Request], pool: Pool, progress: Progress
 ) -> Iterator[Outcome]:
+    """What came of each request, with nothing in it that could steer a terminal."""
     progress.expect(len(requests))
     answers = pool.answers(
         requests,
         lambda request: progress.started(request.target),
-        lambda _request: progress.finished(),
+        lambda request: progress.finished(request.target),
+        lambda request, at: progress.at(request.target, at["at"], at["share"]),
     )
-    for request, (answer, seconds) in zip(requests, answers, strict=True):
+    for request, (said, seconds) in zip(requests, answers, strict=True):
+        answer = escaped(said)
         error = answer.get("error", {})
         verdict = answer.get("verdict")
         yield Outcome(

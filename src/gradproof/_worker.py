@@ -1,8 +1,11 @@
 """The process that targets run in: one JSON request a line in, one answer out.
 
 ``{"list": "layers.py"}`` is answered with ``{"targets": [[name, kind], ...]}``,
-``{"check": "layers.py:linear", "settings": {...}}`` with ``{"verdict": {...}}``, and
-whatever goes wrong with ``{"error": {"kind": ..., "message": ...}}``.
+``{"check": "layers.py:linear", "settings": {...}}`` with ``{"verdict": {...}}``,
+``derive`` likewise with ``{"source": ...}``, ``explain`` with ``{"explanation": ...}``,
+``replay`` and ``audit`` as ``check``, ``find`` with ``{"found": [...]}``, and whatever
+goes wrong with ``{"error": {"kind": ..., "message": ...}}``. Before the answer to a
+check come lines ``{"at": property, "share": 0.5}``.
 """
 
 from __future__ import annotations
@@ -10,15 +13,32 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, TextIO
 
-from gradproof import _discover
+from gradproof import _declared, _derive_target, _discover
 from gradproof._errors import GradproofError, InputError, NoInputsError
+from gradproof._limits import limit_memory
 from gradproof._target import parse
 
 Answer = dict[str, Any]
+VERBS = {
+    "list": "check",
+    "check": "check",
+    "derive": "derivation",
+    "explain": "explanation",
+    "replay": "check",
+    "find": "search",
+    "audit": "check",
+}  # and what each of them makes
+ELSEWHERE = {
+    "replay": "gradproof.watch.replay",
+    "find": "gradproof.audit.find",
+    "audit": "gradproof.audit.judge",
+}
 FOREVER = 1e9
 MUST_RETURN = "a target must return to its caller"
 CUT_OFF = 74  # EX_IOERR: the status of a worker whose pipes are gone
@@ -29,12 +49,13 @@ def main() -> None:
     requests, answers = _private_pipes()
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    limit_memory()
     home = Path.cwd()
     for line in requests:
         request = json.loads(line)
         os.chdir(home)
         _die_after(request.pop("seconds", 0))
-        _write(answers, serve(request))
+        _write(answers, serve(request, lambda said: _write(answers, said)))
         _die_after(0)
 
 
@@ -46,34 +67,53 @@ def _write(answers: TextIO, answer: str) -> None:
         os._exit(CUT_OFF)
 
 
-def serve(request: dict[str, Any]) -> str:
-    """Answer one request, whatever the target does short of ending the process."""
+def serve(request: dict[str, Any], say: Callable[[str], None] = lambda _: None) -> str:
+    """Answer one request, whatever the target does short of ending the process.
+
+    Args:
+        request: what to do.
+        say: is given a line for each property that a check comes to.
+    """
     try:
-        return json.dumps(_answer(request))
+        return json.dumps(_answer(request, say))
     except (NoInputsError, InputError) as error:
         return _failure("inputs", str(error))
     except GradproofError as error:
         return _failure("target", str(error))
     except BaseException as error:
-        return _unexpected(error, str(request.get("check") or request.get("list")))
+        verb = next(verb for verb in VERBS if verb in request)
+        return _unexpected(error, request[verb], VERBS[verb])
 
 
-def _answer(request: dict[str, Any]) -> Answer:
+def _answer(request: dict[str, Any], say: Callable[[str], None]) -> Answer:
     if "list" in request:
         return {"targets": _discover.list_targets(parse(request["list"]))}
+    if "derive" in request:
+        return {"source": _derive_target.source(request["derive"], request["settings"])}
+    if "explain" in request:
+        explained = _derive_target.explanation(request["explain"], request["settings"])
+        return {"explanation": explained}
+    for verb, module in ELSEWHERE.items():
+        if verb in request:
+            answer: Answer = import_module(module).answer(
+                request[verb], request["settings"]
+            )
+            return answer
     import gradproof as gp
+    from gradproof.check.progress import telling
 
     target = _discover.load_object(parse(request["check"]))
-    verdict = gp.check(target, **request.get("settings", {}))
+    with telling(lambda at, share: say(json.dumps({"at": at, "share": share}))):
+        verdict = gp.check(target, **_declared.resolved(request.get("settings", {})))
     return {"verdict": verdict.to_dict()}
 
 
-def _unexpected(error: BaseException, text: str) -> str:
+def _unexpected(error: BaseException, text: str, made: str) -> str:
     """What escapes a check is the target's doing only if it leaves Python, or ours."""
     module = _discover.module_name(parse(text))
     said = _discover.describe(error, module)
     if not isinstance(error, Exception):
-        return _failure("crash", f"{text} ended its own check: {said}; " + MUST_RETURN)
+        return _failure("crash", f"{text} ended its own {made}: {said}; " + MUST_RETURN)
     if _discover.user_line(error, module):
         return _failure("target", f"{text} raised {said}; call it on its inputs to see")
     frame = extract_tb(error.__traceback__)[-1]

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,11 +36,11 @@ class Request:
     """One thing to ask a worker.
 
     Attributes:
-        verb: ``list`` or ``check``.
+        verb: ``list``, ``check``, ``derive`` or ``explain``.
         target: the target's text.
         folder: where its imports start from; a worker serves one such folder, so
             that two folders may each have their own ``utils.py``.
-        settings: keyword arguments of ``gp.check``.
+        settings: keyword arguments of ``gp.check``, or what the verb needs.
     """
 
     verb: str
@@ -62,22 +63,36 @@ class Worker:
         self._lock = threading.Lock()
         self._closed = False
 
-    def ask(self, request: Request, timeout: float) -> Answer:
-        """The worker's answer, or an error answer that says what became of it."""
+    def ask(
+        self,
+        request: Request,
+        timeout: float,
+        at: Callable[[Answer], None] = lambda _answer: None,
+    ) -> Answer:
+        """The worker's answer, or an error answer that says what became of it.
+
+        Args:
+            request: what to ask.
+            timeout: how many seconds it may take.
+            at: told of each property that a check comes to.
+        """
         process = self._ready(request.folder)
         assert process.stdin is not None
         try:
             process.stdin.write(request.encode(timeout + GRACE))
-            return _decoded(_read_line(process, timeout), request.target)
+            lines = _lines(process, timeout)
+            while "at" in (answer := _decoded(next(lines), request.target)):
+                at(answer)
+            return answer
         except TimeoutError:
             self._stop()
-            return _error(
+            return error_answer(
                 "timeout",
                 f"{request.target} took longer than {timeout:g} s and was stopped; "
                 "give it longer with --timeout, or smaller inputs",
             )
         except (EOFError, OSError, ValueError):
-            return _error("crash", f"{request.target} {self._obituary()}")
+            return error_answer("crash", f"{request.target} {self._obituary()}")
 
     def close(self) -> None:
         """Kill the process and start no other."""
@@ -118,7 +133,7 @@ class Worker:
         status = self._stop() or 0
         if alive or status == CUT_OFF:
             return "cut its process off from gradproof; it must leave open files alone"
-        return _cause_of_death(status)
+        return cause_of_death(status)
 
 
 class Pool:
@@ -144,6 +159,7 @@ class Pool:
         requests: Sequence[Request],
         started: Callable[[Request], None],
         finished: Callable[[Request], None] = lambda _request: None,
+        at: Callable[[Request, Answer], None] = lambda _request, _answer: None,
     ) -> Iterator[tuple[Answer, float]]:
         """Each request's answer and the seconds it took, in the order asked."""
         idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
@@ -155,7 +171,7 @@ class Pool:
             try:
                 started(request)
                 start = time.perf_counter()
-                answer = worker.ask(request, self._timeout)
+                answer = worker.ask(request, self._timeout, partial(at, request))
                 return answer, time.perf_counter() - start
             finally:
                 idle.put(worker)
@@ -193,14 +209,17 @@ def _close(pipe: IO[bytes] | None) -> None:
         pipe.close()
 
 
-def _read_line(process: subprocess.Popen[bytes], timeout: float) -> bytes:
-    """One line of a worker, or TimeoutError, or EOFError if it ended or hung up."""
+def _lines(process: subprocess.Popen[bytes], timeout: float) -> Iterator[bytes]:
+    """The lines of a worker, or TimeoutError, or EOFError if it ended or hung up."""
     assert process.stdout is not None
     deadline = time.monotonic() + timeout
-    line = b""
+    read = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        while not line.endswith(b"\n"):
+        while True:
+            while b"\n" in read:
+                line, _, read = read.partition(b"\n")
+                yield line
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
@@ -208,10 +227,9 @@ def _read_line(process: subprocess.Popen[bytes], timeout: float) -> bytes:
                 chunk = os.read(process.stdout.fileno(), 1 << 16)
                 if not chunk:
                     raise EOFError
-                line += chunk
+                read += chunk
             elif process.poll() is not None:
                 raise EOFError
-    return line
 
 
 def _decoded(line: bytes, target: str) -> Answer:
@@ -221,11 +239,11 @@ def _decoded(line: bytes, target: str) -> Answer:
     raise ValueError(f"{target} was answered with {answer!r}")
 
 
-def _error(kind: str, message: str) -> Answer:
+def error_answer(kind: str, message: str) -> Answer:
     return {"error": {"kind": kind, "message": message}}
 
 
-def _cause_of_death(status: int) -> str:
+def cause_of_death(status: int) -> str:
     if status >= 0:
         return f"ended its process with exit status {status}; " + MUST_RETURN
     if -status == getattr(signal, "SIGKILL", None):

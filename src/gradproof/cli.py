@@ -6,36 +6,28 @@ Neither torch nor jax is imported here; targets run in worker processes.
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
-from pathlib import Path
-from typing import TextIO, TypeVar
 
 import click
 
 from gradproof import _config, _run
-from gradproof._errors import InputError
-from gradproof._progress import Progress, progress
+from gradproof._command import (
+    load_config,
+    split,
+    stdout,
+    targets_argument,
+    timeout_option,
+    with_workers,
+)
+from gradproof._derive_command import derive, explain
+from gradproof._progress import Progress
 from gradproof._workers import Pool
 from gradproof.report import FORMATS, Outcome, listing, renderer
 
 DEFAULT_FORMAT = "full"
-DEFAULT_TIMEOUT = 120.0
-INTERRUPTED = 130
 
-T = TypeVar("T")
-
-
-def _split(_context: object, _parameter: object, value: Sequence[str]) -> list[str]:
-    names = (name.strip() for text in value for name in text.split(","))
-    return [name for name in names if name]
-
-
-targets_argument = click.argument(
-    "targets", nargs=-1, required=True, metavar="TARGET..."
-)
 format_option = click.option(
     "--output-format",
     type=click.Choice(list(FORMATS)),
@@ -48,21 +40,19 @@ jobs_option = click.option(
     metavar="N",
     help="How many targets to run at a time.  [default: 1]",
 )
-timeout_option = click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help=f"How long one target may take.  [default: {DEFAULT_TIMEOUT:g}]",
-)
 
 
 @click.group(name="gradproof", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gradproof", prog_name="gradproof")
 def main() -> None:
-    """Prove gradients right.
+    """Derive gradients, and prove them right.
 
     A TARGET is path.py, path.py:name, package.module or package.module:name.
     """
+
+
+main.add_command(derive)
+main.add_command(explain)
 
 
 @main.command()
@@ -71,14 +61,14 @@ def main() -> None:
 @click.option(
     "--select",
     multiple=True,
-    callback=_split,
+    callback=split,
     metavar="NAMES",
     help="Check only these properties, comma-separated.",
 )
 @click.option(
     "--ignore",
     multiple=True,
-    callback=_split,
+    callback=split,
     metavar="NAMES",
     help="Leave these properties out, comma-separated.",
 )
@@ -100,7 +90,7 @@ def check(
     subclass and everything with gp.examples that it defines. Exits with 0 if nothing
     was found, 1 if something was, 2 if something could not run.
     """
-    config = _load_config()
+    config = load_config()
     settings = {
         "select": _properties("--select", select) or _from_file(config, "select"),
         "ignore": _properties("--ignore", ignore) or _from_file(config, "ignore"),
@@ -111,9 +101,9 @@ def check(
     def run(pool: Pool, shown: Progress) -> list[Outcome]:
         return _run.check(targets, given, pool, shown)
 
-    outcomes = _with_workers(run, config, jobs, timeout)
+    outcomes = with_workers(run, config, jobs, timeout)
     render = renderer(output_format or config.output_format or DEFAULT_FORMAT)
-    render(outcomes, _stdout())
+    render(outcomes, stdout())
     sys.exit(_exit_code(outcomes))
 
 
@@ -129,14 +119,14 @@ def list_command(
     timeout: float | None,
 ) -> None:
     """List what can be checked, and what kind of thing it is."""
-    config = _load_config()
+    config = load_config()
 
     def run(pool: Pool, shown: Progress) -> list[listing.Listed]:
         return _run.list_targets(targets, pool, shown)
 
-    listed = _with_workers(run, config, jobs, timeout)
+    listed = with_workers(run, config, jobs, timeout)
     chosen = output_format or config.output_format or DEFAULT_FORMAT
-    listing.render(listed, chosen, _stdout())
+    listing.render(listed, chosen, stdout())
     errors = [each.error for each in listed if each.error is not None]
     if chosen != "json":
         for error in errors:
@@ -144,25 +134,11 @@ def list_command(
     sys.exit(2 if errors else 0)
 
 
-def _stdout() -> TextIO:
-    """Standard output, where a character that it cannot encode is no crash."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    return sys.stdout
-
-
 def _exit_code(outcomes: Sequence[Outcome]) -> int:
     verdicts = [outcome.verdict for outcome in outcomes]
     if any(verdict is None for verdict in verdicts):
         return 2
     return 0 if all(verdicts) else 1
-
-
-def _load_config() -> _config.Config:
-    try:
-        return _config.load(Path.cwd())
-    except InputError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def _from_file(config: _config.Config, key: str) -> list[str] | None:
@@ -187,22 +163,3 @@ def _properties(origin: str, names: Sequence[str]) -> list[str]:
                     f"{guess}the properties are {', '.join(known)}"
                 )
     return list(names)
-
-
-def _with_workers(
-    run: Callable[[Pool, Progress], T],
-    config: _config.Config,
-    jobs: int | None,
-    timeout: float | None,
-) -> T:
-    try:
-        with (
-            Pool(
-                jobs or config.jobs or 1, timeout or config.timeout or DEFAULT_TIMEOUT
-            ) as pool,
-            progress() as shown,
-        ):
-            return run(pool, shown)
-    except KeyboardInterrupt:
-        click.echo("Interrupted.", err=True)
-        sys.exit(INTERRUPTED)

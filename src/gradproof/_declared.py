@@ -1,0 +1,160 @@
+"""What is said about targets from outside, by their name.
+
+    [tool.gradproof.targets."package.module:Round"]
+    gradient_of = "identity"
+    reason = "straight-through"
+    inputs = [[5, 4], { shape = [5], dtype = "int64", below = 4 }, 0.5]
+
+The same tables are what an inputs file holds, without the ``tool.gradproof.``.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradproof._errors import InputError
+
+KEYS = ("gradient_of", "reference", "ignore", "select", "inputs", "reason")
+ARRAY_KEYS = ("shape", "dtype", "below")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """What is said about the targets that a pattern matches.
+
+    Attributes:
+        pattern: a target's name, in which ``*`` stands for anything.
+        gradient_of: ``identity``, ``-identity`` or ``module:name``, or None.
+        reference: ``module:name``, or None.
+        ignore: properties to leave out.
+        select: the only properties to check, if any are given.
+        inputs: positional arguments: a list of sizes is an array, a table one that
+            is no plain one, anything else is passed as it is; or None.
+        reason: why it is so.
+    """
+
+    pattern: str
+    gradient_of: str | None = None
+    reference: str | None = None
+    ignore: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+    inputs: tuple[Any, ...] | None = None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        said = [f"gradient_of {self.gradient_of}"] if self.gradient_of else []
+        said += [f"without {', '.join(self.ignore)}"] if self.ignore else []
+        said += [f"only {', '.join(self.select)}"] if self.select else []
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"{self.pattern}: {'; '.join(said)}{reason}" if said else ""
+
+
+Declarations = Sequence[Declared]
+
+
+def settings(
+    name: str, declarations: Declarations, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What ``gp.check`` is told about a target, by everything that is said of it."""
+    merged = dict(given)
+    for one in matching(name, declarations):
+        if one.gradient_of:
+            merged["gradient_of"] = one.gradient_of
+        if one.reference:
+            merged["reference"] = one.reference
+        if one.select:
+            merged["select"] = list(one.select)
+        merged["ignore"] = [*(merged.get("ignore") or ()), *one.ignore]
+    return merged
+
+
+def matching(name: str, declarations: Declarations) -> list[Declared]:
+    """What is said about the target of that name."""
+    return [one for one in declarations if fnmatch.fnmatchcase(name, one.pattern)]
+
+
+def said_of(names: Iterable[str], declarations: Declarations) -> list[str]:
+    """One line for each declaration that changes what is checked of these targets."""
+    names = list(names)
+    used = [one for one in declarations if fnmatch.filter(names, one.pattern)]
+    return [str(one) for one in used if str(one)]
+
+
+def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings, with functions where a text names one."""
+    chosen = dict(given)
+    for key in ("gradient_of", "reference"):
+        if isinstance(chosen.get(key), str):
+            chosen[key] = _function(chosen[key])
+    return chosen
+
+
+def read_inputs_file(file: Path) -> Declarations:
+    """The declarations of an inputs file.
+
+    Raises:
+        InputError: where it cannot be read, or holds something else.
+    """
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read as TOML: {error}") from None
+    if set(tables) - {"targets"}:
+        raise InputError(f'{file}: an inputs file holds tables [targets."module:Name"]')
+    return parse(tables.get("targets", {}), str(file))
+
+
+def parse(tables: Any, where: str) -> Declarations:
+    """Declarations from the tables of a TOML file.
+
+    Raises:
+        InputError: for a key or a value that does not fit.
+    """
+    if not isinstance(tables, dict):
+        raise InputError(f"{where}: targets must be a table, not {tables!r}")
+    return tuple(_parse(pattern, table, where) for pattern, table in tables.items())
+
+
+def _parse(pattern: str, table: Any, where: str) -> Declared:
+    where = f'{where}: targets."{pattern}"'
+    if not isinstance(table, dict):
+        raise InputError(f"{where} must be a table, not {table!r}")
+    for key, value in table.items():
+        if key not in KEYS:
+            known = ", ".join(KEYS)
+            raise InputError(f"{where} has an unknown key {key!r}; they are {known}")
+        fits = isinstance(value, list if key in ("ignore", "select", "inputs") else str)
+        names = value if key in ("ignore", "select") and fits else ()
+        if not fits or not all(isinstance(one, str) for one in names):
+            expected = "a list" if key in ("ignore", "select", "inputs") else "a text"
+            raise InputError(f"{where}: {key} must be {expected}, not {value!r}")
+    _verify_inputs(table.get("inputs", ()), where)
+    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    return Declared(pattern=pattern, **frozen)
+
+
+def _verify_inputs(inputs: Iterable[Any], where: str) -> None:
+    for one in inputs:
+        sizes = one.get("shape") if isinstance(one, dict) else one
+        if isinstance(one, dict) and (sizes is None or set(one) - set(ARRAY_KEYS)):
+            keys = ", ".join(ARRAY_KEYS)
+            raise InputError(f"{where}: an input has the keys {keys}, not {one!r}")
+        if isinstance(sizes, list) and not all(type(size) is int for size in sizes):
+            raise InputError(f"{where}: sizes are whole numbers, not {sizes!r}")
+
+
+def _function(text: str) -> Callable[..., Any]:
+    if text == "identity":
+        return lambda x, *_rest: x
+    if text == "-identity":
+        return lambda x, *_rest: -x
+    from gradproof._discover import load_object
+    from gradproof._target import parse as parse_target
+
+    found: Callable[..., Any] = load_object(parse_target(text))
+    return found

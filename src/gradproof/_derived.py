@@ -1,0 +1,113 @@
+"""What ``gp.function`` has derived: rules that nobody wrote, forwards in other names.
+
+The one place where a function meets ``derive``; nothing here is imported before it is
+needed.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradproof._function import Function
+
+LIBRARIES = ("numpy", "torch", "jax")
+
+
+def written_in(forward: Callable[..., Any]) -> str | None:
+    """Whose names a forward is written in; None where it does not matter.
+
+    Methods, operators and ``gp.namespace`` are anybody's.
+    """
+    found = {library for library in _libraries(forward) if library in LIBRARIES}
+    return found.pop() if len(found) == 1 else None
+
+
+def _libraries(forward: Callable[..., Any]) -> Iterator[str]:
+    code = getattr(forward, "__code__", None)
+    if code is None:
+        return
+    outside = dict(getattr(forward, "__globals__", {}))
+    for name, cell in zip(code.co_freevars, forward.__closure__ or (), strict=True):
+        try:
+            outside[name] = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    for name in (*code.co_names, *code.co_freevars):
+        value = outside.get(name)
+        if isinstance(value, types.ModuleType):
+            yield value.__name__.partition(".")[0]
+        elif isinstance(value, types.FunctionType) and value is not forward:
+            root = value.__module__.partition(".")[0]
+            yield root if root in LIBRARIES else ""
+
+
+def library_of(inputs: Sequence[Any]) -> str | None:
+    """Whose arrays these are; None where there is none among them."""
+    for value in inputs:
+        root = type(value).__module__.partition(".")[0]
+        if root in ("torch", "numpy"):
+            return root
+        if root in ("jax", "jaxlib"):
+            return "jax"
+    return None
+
+
+def translated(
+    function: Function[..., Any], inputs: Sequence[Any], options: Mapping[str, Any]
+) -> Callable[..., tuple[Any, dict[str, Any]]] | None:
+    """The forward in the names of the library whose arrays these are, if it has others.
+
+    Returns:
+        A function from the inputs to the output and what the forward saved, or None
+        where the forward itself will do.
+    """
+    library = library_of(inputs)
+    if library is None or function.language in (None, "jax", library):
+        return None
+    from gradproof.derive.translate import translate
+
+    key = ("translated", library, *_key(inputs, options))
+    if key not in function.cache:
+        function.cache[key] = translate(function, inputs, options, to=library)
+    made: Callable[..., tuple[Any, dict[str, Any]]] = function.cache[key]
+    return made
+
+
+def gradients(
+    function: Function[..., Any],
+    wrt: Sequence[str],
+    inputs: Sequence[Any],
+    options: Mapping[str, Any],
+    grad_output: Any,
+) -> dict[str, Any]:
+    """The gradients in inputs that have no rule, by name, for NumPy arrays.
+
+    Raises:
+        DeriveError: for a forward that cannot be derived, at its line.
+    """
+    from gradproof.derive import derive
+
+    key = ("derived", tuple(wrt), *_key(inputs, options))
+    if key not in function.cache:
+        function.cache[key] = derive(function, *inputs, wrt=tuple(wrt), **options)
+    derivation = function.cache[key]
+    outputs = derivation.program.outputs
+    if isinstance(grad_output, tuple):
+        pairs = zip(grad_output, outputs, strict=True)
+        grad_output = tuple(grad for grad, value in pairs if value.is_differentiable)
+    found = derivation.gradients(*inputs, grad_output=grad_output)
+    return dict(zip(derivation.wrt, found, strict=True))
+
+
+def _key(inputs: Sequence[Any], options: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a derivation depends on: types of arrays, and everything else as it is."""
+    return (*map(_type, inputs), *((n, _type(v)) for n, v in options.items()))
+
+
+def _type(value: Any) -> Any:
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return (tuple(value.shape), str(value.dtype))
+    return (type(value), value if value.__hash__ else repr(value))

@@ -1,0 +1,83 @@
+"""Whether a wrong gradient looks like one that is meant to be wrong.
+
+A straight-through estimator gives the gradient of the identity to a step, a surrogate
+something smooth; a reversal turns the identity's around. That is for its author to say.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from gradproof.check.verdict import Finding, Verdict
+
+PROPERTIES = ("gradient", "sizes", "extremes", "precision", "second-order")
+STEP = 1e-4
+MODULE = "module:smooth_function"
+
+
+def with_hints(
+    verdict: Verdict, target: Any, inputs: Sequence[Any], name: str
+) -> Verdict:
+    """The verdict, with a hint in its findings where the gradient may be meant."""
+    if not any(finding.property == "gradient" for finding in verdict.findings):
+        return verdict
+    try:
+        looks = _looks_like(target, inputs)
+    except Exception:  # the finding stands without a hint
+        return verdict
+    if looks is None:
+        return verdict
+    what, meant = looks
+    hint = (
+        f"it looks like {what}: if that is meant, declare it in pyproject.toml, "
+        f'[tool.gradproof.targets."{name}"] gradient_of = "{meant}"'
+    )
+    findings = tuple(_hinted(finding, hint) for finding in verdict.findings)
+    return dataclasses.replace(verdict, findings=findings)
+
+
+def _hinted(finding: Finding, hint: str) -> Finding:
+    if finding.property not in PROPERTIES:
+        return finding
+    return dataclasses.replace(finding, hint=hint)
+
+
+def _looks_like(target: Any, inputs: Sequence[Any]) -> tuple[str, str] | None:
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(target, "apply"):
+        return None
+    arguments = [
+        one.detach().clone() if isinstance(one, torch.Tensor) else one for one in inputs
+    ]
+    x = next(one for one in arguments if _is_floating(torch, one))
+    x.requires_grad_()
+    output = target.apply(*(one.clone() if one is x else one for one in arguments))
+    if not _is_floating(torch, output) or output.shape != x.shape:
+        return None
+    incoming = torch.randn(output.shape).to(output)
+    (gradient,) = torch.autograd.grad(output, x, incoming, allow_unused=True)
+    if gradient is None or gradient.shape != x.shape:
+        return None
+    if torch.allclose(output, x):
+        factor = (gradient * incoming).sum() / (incoming * incoming).sum()
+        if factor < 0 and torch.allclose(gradient, factor * incoming):
+            return "a gradient reversal", "-identity" if factor == -1 else MODULE
+        return None
+    moved = [one.detach() + STEP if one is x else one for one in arguments]
+    there = target.apply(*moved)
+    still = (there == output).float().mean()
+    if still < 0.9:  # not a step
+        return None
+    passed = gradient == incoming
+    if passed.all() or ((passed | (gradient == 0)).all() and passed.any()):
+        return "a straight-through estimator", (
+            "identity" if passed.all() else "torch.nn.functional:hardtanh"
+        )
+    return "the surrogate gradient of a step", MODULE
+
+
+def _is_floating(torch: Any, value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point()

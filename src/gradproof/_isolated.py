@@ -1,0 +1,150 @@
+"""Work in a copy of this process: whatever it does there, this one stays as it is.
+
+A worker process imports its target by name. What a script defined, or a test inside a
+function, has no name to import: a fork has it as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import NoReturn
+
+from gradproof._limits import limit_memory
+from gradproof._worker import CUT_OFF, MUST_RETURN
+from gradproof._workers import GRACE, PATIENCE, Answer, cause_of_death, error_answer
+
+SIGNALS = ("SIGALRM", "SIGINT", "SIGTERM", "SIGHUP")
+
+
+def possible() -> bool:
+    """Whether a copy of this process can compute: on Linux, with no GPU in use."""
+    if sys.platform != "linux":
+        return False
+    torch = sys.modules.get("torch")
+    return torch is None or not torch.cuda.is_initialized()
+
+
+def run(
+    work: Callable[[], Answer], name: str, timeout: float, memory: int | None = None
+) -> Answer:
+    """The answer that ``work`` gives in a copy of this process, or what became of it.
+
+    Args:
+        work: gives plain data.
+        name: what to call it in an error.
+        timeout: seconds that it may take.
+        memory: bytes that it may allocate; half of the machine's by default.
+    """
+    receiver, sender = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # other threads do not matter to the copy
+        process = os.fork()
+    if process == 0:
+        _serve(work, name, sender, timeout, memory)
+    os.close(sender)
+    try:
+        said = _line(receiver, process, time.monotonic() + timeout)
+    except TimeoutError:
+        return error_answer(
+            "timeout", f"{name} took longer than {timeout:g} s and was stopped"
+        )
+    finally:
+        os.close(receiver)
+        status = _bury(process)
+    with contextlib.suppress(ValueError):
+        answer = json.loads(said)
+        if isinstance(answer, dict):
+            return answer
+    return error_answer("crash", f"{name} {_obituary(status)}")
+
+
+def _serve(
+    work: Callable[[], Answer],
+    name: str,
+    sender: int,
+    timeout: float,
+    memory: int | None,
+) -> NoReturn:
+    """The copy's whole life; nothing of the original's is flushed or ended by it."""
+    status = CUT_OFF
+    try:
+        _settle_in(timeout, memory)
+        try:
+            answer = work()
+        except BaseException as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            answer = error_answer("crash", f"{name} ended: {said}; {MUST_RETURN}")
+        with os.fdopen(sender, "w") as stream:
+            stream.write(json.dumps(answer) + "\n")
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _settle_in(timeout: float, memory: int | None) -> None:
+    os.setsid()  # Ctrl-C is for the original, and killing it reaches its children
+    faulthandler.disable()
+    for each in SIGNALS:
+        signal.signal(getattr(signal, each), signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, timeout + GRACE)
+    limit_memory(memory)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)  # OpenMP's threads did not come along
+
+
+def _line(receiver: int, process: int, deadline: float) -> bytes:
+    """What the copy wrote up to a line's end, or to its own."""
+    said = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(receiver, selectors.EVENT_READ)
+        while b"\n" not in said:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            if selector.select(min(left, PATIENCE)):
+                chunk = os.read(receiver, 1 << 16)
+                if not chunk:
+                    break
+                said += chunk
+            elif _is_over(process):
+                break
+    return said
+
+
+def _is_over(process: int) -> bool:
+    over = os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return over is not None
+
+
+def _bury(process: int) -> int:
+    """Kill it with all that it started; the status it ended with."""
+    deadline = time.monotonic() + 2 * PATIENCE
+    while not _is_over(process) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+    _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _obituary(status: int) -> str:
+    if status == CUT_OFF:
+        return "cut its process off from gradproof; it must leave open files alone"
+    return cause_of_death(status)

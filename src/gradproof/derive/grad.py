@@ -1,0 +1,103 @@
+"""``gp.grad`` and ``gp.value_and_grad``: gradients of functions of NumPy arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gradproof._errors import InputError
+from gradproof.derive import bind, derive
+
+
+def value_and_grad(
+    f: Callable[..., Any], wrt: str | Sequence[str] | None = None
+) -> Callable[..., Any]:
+    """A function that gives the value of ``f`` and its gradients.
+
+    Derived at the first call with inputs of some shapes and dtypes, and kept.
+
+    Args:
+        f: a function of NumPy arrays that returns a single number.
+        wrt: names of the inputs to differentiate in; by default every floating one.
+
+    Returns:
+        A function like ``f`` that returns ``(value, gradients)``: the gradients by
+        input name, a named tuple, or the one array where ``wrt`` is a single name.
+
+    Raises:
+        DeriveError: for what cannot be derived.
+        InputError: where the output is no single number.
+    """
+    from numpy import ndarray  # the front page imports this file
+
+    derived: dict[Any, Callable[..., Any]] = {}
+
+    @functools.wraps(f)
+    def with_gradients(*inputs: Any, **options: Any) -> Any:
+        if options:
+            return _derived(f, wrt, inputs, options)(*inputs)
+        key = tuple(
+            (x.shape, x.dtype) if type(x) is ndarray else _key(x) for x in inputs
+        )
+        run = derived.get(key)
+        if run is None:
+            run = derived[key] = _derived(f, wrt, inputs, {})
+        return run(*inputs)
+
+    return with_gradients
+
+
+def grad(
+    f: Callable[..., Any], wrt: str | Sequence[str] | None = None
+) -> Callable[..., Any]:
+    """A function that gives the gradients of ``f``; as ``value_and_grad`` otherwise."""
+    both = value_and_grad(f, wrt)
+
+    @functools.wraps(f)
+    def gradients(*inputs: Any, **options: Any) -> Any:
+        return both(*inputs, **options)[1]
+
+    return gradients
+
+
+def _key(value: Any) -> Any:
+    if hasattr(value, "dtype"):
+        return (tuple(value.shape), str(value.dtype))
+    return (type(value), value)
+
+
+def _derived(
+    f: Any, wrt: Any, inputs: Sequence[Any], options: dict[str, Any]
+) -> Callable[..., Any]:
+    import numpy as np
+
+    name = getattr(f, "__name__", type(f).__name__)
+    arrays = [np.asarray(x) if isinstance(x, float) else x for x in inputs]
+    derivation = derive(f, *arrays, wrt=wrt, **options)
+    if not derivation.is_scalar:
+        shape = [v.shape for v in derivation.program.outputs]
+        raise InputError(
+            f"{name} returns an array of shape {shape[0]}, not a single number: "
+            "gp.grad needs one; gp.derive takes a grad_output"
+        )
+    run = derivation.module("numpy")[f"{derivation.program.name}_and_gradients"]
+    given = list(bind(f, arrays, options))
+    places = [given.index(v.name or "") for v in derivation.program.inputs]
+    all_arrays = places == list(range(len(inputs)))
+    if isinstance(wrt, str):
+
+        def one(*xs: Any) -> Any:
+            value, gradients = run(*(xs if all_arrays else [xs[i] for i in places]))
+            return value, gradients[0]
+
+        return one
+    kind: Any = namedtuple("Gradients", derivation.wrt)  # type: ignore[misc]
+    make = kind._make
+
+    def several(*xs: Any) -> Any:
+        value, gradients = run(*(xs if all_arrays else [xs[i] for i in places]))
+        return value, make(gradients)
+
+    return several

@@ -1,0 +1,141 @@
+"""Checks what was recorded, each target isolated from this process and the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradproof import _declared, _isolated
+from gradproof._errors import GradproofError, InputError, NoInputsError
+from gradproof._escape import escaped
+from gradproof._intended import with_hints
+from gradproof._progress import Progress
+from gradproof._workers import Answer, error_answer
+from gradproof.check.verdict import Verdict
+from gradproof.report import Outcome
+from gradproof.watch.calls import Call
+from gradproof.watch.recorder import Recorder
+
+TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class How:
+    """How recorded targets are checked.
+
+    Attributes:
+        settings: keyword arguments of ``gp.check`` for every target.
+        declarations: what is said about some of them.
+        timeout: seconds that one target may take.
+        jobs: how many at a time.
+        memory: bytes that one may allocate; half of the machine's by default.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    declarations: _declared.Declarations = ()
+    timeout: float = TIMEOUT
+    jobs: int = 1
+    memory: int | None = None
+
+
+def outcomes(
+    recorder: Recorder, how: How, progress: Progress | None = None
+) -> list[Outcome]:
+    """One outcome for each target that was called, in the order of the first calls."""
+    shown = progress or Progress()
+    recorded = {name: worth_checking(calls) for name, calls in recorder.calls.items()}
+    names = [name for name, calls in recorded.items() if calls]
+    shown.expect(len(names))
+
+    def judge(name: str) -> Outcome:
+        shown.started(name)
+        try:
+            return outcome(name, recorded[name], how)
+        finally:
+            shown.finished(name)
+
+    with recorder.paused():
+        if how.jobs == 1:
+            found = [judge(name) for name in names]
+        else:
+            with ThreadPoolExecutor(how.jobs) as threads:
+                found = list(threads.map(judge, names))
+    return found + [
+        _too_large(name, size)
+        for name, size in recorder.too_large.items()
+        if name not in names
+    ]
+
+
+def worth_checking(calls: dict[Any, Call]) -> list[Call]:
+    """Those in which something requires grad; without any, all."""
+    known = list(calls.values())
+    return [call for call in known if call.grads] or known
+
+
+def outcome(name: str, calls: Sequence[Call], how: How) -> Outcome:
+    """What came of one target on its recorded calls."""
+    start = time.perf_counter()
+    settings = _declared.settings(name, how.declarations, how.settings)
+
+    def work() -> Answer:
+        return answer(name, calls, settings)
+
+    if _isolated.possible():
+        said = _isolated.run(work, name, how.timeout, how.memory)
+    else:
+        said = work()
+    return outcome_of(name, said, time.perf_counter() - start)
+
+
+def answer(name: str, calls: Sequence[Call], settings: dict[str, Any]) -> Answer:
+    """The verdict over the calls as plain data, or why there is none."""
+    try:
+        return {"verdict": verdict(name, calls, settings).to_dict()}
+    except (NoInputsError, InputError) as error:
+        return error_answer("inputs", str(error))
+    except GradproofError as error:
+        return error_answer("target", str(error))
+
+
+def verdict(name: str, calls: Sequence[Call], settings: dict[str, Any]) -> Verdict:
+    """The verdict over all calls.
+
+    Raises:
+        GradproofError: where there is none.
+    """
+    import gradproof as gp
+    from gradproof.check.runner import merge
+
+    chosen = _declared.resolved(settings)
+    verdicts = []
+    for call in calls:
+        found = gp.check(call.target, *call.arguments, **chosen, **call.options)
+        verdicts.append(with_hints(found, call.target, call.arguments, name))
+    return merge(verdicts)
+
+
+def outcome_of(name: str, said: Answer, seconds: float) -> Outcome:
+    """An answer as an outcome, with nothing in it that could steer a terminal."""
+    said = escaped(said)
+    error = said.get("error", {})
+    given = said.get("verdict")
+    return Outcome(
+        target=escaped(name),
+        verdict=None if given is None else Verdict.from_dict(given),
+        kind=error.get("kind"),
+        error=error.get("message"),
+        seconds=seconds,
+    )
+
+
+def _too_large(name: str, size: int) -> Outcome:
+    return Outcome(
+        target=name,
+        kind="inputs",
+        error=f"{name} was called on {size / 2**20:.0f} MiB, more than was left of "
+        "--max-bytes: raise that to check it",
+    )

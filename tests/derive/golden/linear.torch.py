@@ -1,0 +1,32 @@
+import torch
+
+
+class LinearFunction(torch.autograd.Function):
+    """Output = input · weightᵀ + bias."""
+
+    @staticmethod
+    def forward(input, weight, bias):
+        assert (input.ndim, weight.ndim, bias.ndim) == (2, 2, 1)
+        return input @ weight.T + bias
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        input, weight, _ = inputs
+        ctx.save_for_backward(input, weight)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        input, weight = ctx.saved_tensors
+        grad_input = grad_weight = grad_bias = None
+        if ctx.needs_input_grad[0]:
+            grad_input = grad_output @ weight  # output = input @ weight.T + bias
+        if ctx.needs_input_grad[1]:
+            grad_weight = grad_output.T @ input
+        if ctx.needs_input_grad[2]:
+            grad_bias = torch.sum(grad_output, dim=0)
+        return grad_input, grad_weight, grad_bias
+
+
+def linear(input, weight, bias):
+    """Output = input · weightᵀ + bias."""
+    return LinearFunction.apply(input, weight, bias)

@@ -1,0 +1,40 @@
+import torch
+
+
+@torch.library.custom_op("derived::linear", mutates_args=())
+def linear_op(
+    input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
+) -> torch.Tensor:
+    """Output = input · weightᵀ + bias."""
+    assert (input.ndim, weight.ndim, bias.ndim) == (2, 2, 1)
+    return input @ weight.T + bias
+
+
+@linear_op.register_fake
+def _(input, weight, bias):
+    return input @ weight.T + bias
+
+
+def setup_context(ctx, inputs, output):
+    input, weight, _ = inputs
+    ctx.save_for_backward(input, weight)
+
+
+def backward(ctx, grad_output):
+    input, weight = ctx.saved_tensors
+    grad_input = grad_weight = grad_bias = None
+    if ctx.needs_input_grad[0]:
+        grad_input = grad_output @ weight  # output = input @ weight.T + bias
+    if ctx.needs_input_grad[1]:
+        grad_weight = grad_output.T @ input
+    if ctx.needs_input_grad[2]:
+        grad_bias = torch.sum(grad_output, dim=0)
+    return grad_input, grad_weight, grad_bias
+
+
+linear_op.register_autograd(backward, setup_context=setup_context)
+
+
+def linear(input, weight, bias):
+    """Output = input · weightᵀ + bias."""
+    return linear_op(input, weight, bias)

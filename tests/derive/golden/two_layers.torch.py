@@ -1,0 +1,43 @@
+import torch
+
+
+class TwoLayersFunction(torch.autograd.Function):
+    """tanh(x·W₁ + b₁)·W₂ + b₂."""
+
+    @staticmethod
+    def forward(x, W1, b1, W2, b2):
+        assert (x.ndim, W1.ndim, b1.ndim, W2.ndim, b2.ndim) == (2, 2, 1, 2, 1)
+        h = torch.tanh(x @ W1 + b1)
+        return h @ W2 + b2
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, W1, b1, W2, _ = inputs
+        ctx.save_for_backward(x, W1, b1, W2)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, W1, b1, W2 = ctx.saved_tensors
+        grad_x = grad_W1 = grad_b1 = grad_W2 = grad_b2 = None
+        if any(ctx.needs_input_grad[i] for i in (0, 1, 2, 3)):
+            h = torch.tanh(x @ W1 + b1)
+        if any(ctx.needs_input_grad[i] for i in (0, 1, 2)):
+            grad_h = grad_output @ W2.T  # output = h @ W2 + b2
+        if ctx.needs_input_grad[3]:
+            grad_W2 = h.T @ grad_output
+        if ctx.needs_input_grad[4]:
+            grad_b2 = torch.sum(grad_output, dim=0)
+        if any(ctx.needs_input_grad[i] for i in (0, 1, 2)):
+            grad_total = grad_h * (1 - h**2)  # h = tanh(x @ W1 + b1)
+        if ctx.needs_input_grad[0]:
+            grad_x = grad_total @ W1.T
+        if ctx.needs_input_grad[1]:
+            grad_W1 = x.T @ grad_total
+        if ctx.needs_input_grad[2]:
+            grad_b1 = torch.sum(grad_total, dim=0)
+        return grad_x, grad_W1, grad_b1, grad_W2, grad_b2
+
+
+def two_layers(x, W1, b1, W2, b2):
+    """tanh(x·W₁ + b₁)·W₂ + b₂."""
+    return TwoLayersFunction.apply(x, W1, b1, W2, b2)
