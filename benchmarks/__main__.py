@@ -1,6 +1,6 @@
 """``make bench``: every measurement, one after the other."""
 
-from benchmarks import check_cost, sweep
+from benchmarks import check_cost, derive_speed, sweep
 
-for benchmark in (check_cost, sweep):
+for benchmark in (derive_speed, check_cost, sweep):
     benchmark.main()

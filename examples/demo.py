@@ -10,17 +10,19 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 PARTS = {
-    "examples/seed.py": "The seed: two worked examples, each gradient proved",
-    "examples/entmax_audit.py": "A published package: entmax 1.3, as it is",
-    "examples/broken_linear.py": "A linear layer with two mistakes, on purpose",
+    "check examples/seed.py": "The seed: two worked examples, each gradient proved",
+    "derive examples/seed.py:linear --to torch": "Its layer's backward, derived",
+    "explain examples/seed.py:mul_add_sum": "Its sum, line by line with the numbers",
+    "check examples/entmax_audit.py": "A published package: entmax 1.3, as it is",
+    "check examples/broken_linear.py": "A linear layer with two mistakes, on purpose",
 }
 
 
 def main() -> int:
-    """Check each part as a person would at the prompt."""
-    for file, title in PARTS.items():
-        print(f"\n── {title}\n   $ gradproof check {file}\n", flush=True)
-        command = [sys.executable, "-m", "gradproof", "check", file]
+    """Each part as a person would type it at the prompt."""
+    for command_line, title in PARTS.items():
+        print(f"\n── {title}\n   $ gradproof {command_line}\n", flush=True)
+        command = [sys.executable, "-m", "gradproof", *command_line.split()]
         code = subprocess.call(command, cwd=ROOT)
         if code not in (0, 1):  # 1: something was found
             return code

@@ -4,7 +4,7 @@
 2. c = Σ (x * y + z), differentiated by hand.
 
 Check every gradient in this file:  gradproof check examples/seed.py
-Run it to see the three ways agree:  python examples/seed.py
+Run it to see the ways agree:  python examples/seed.py
 """
 
 import numpy as np
@@ -64,7 +64,7 @@ class LinearFunction(torch.autograd.Function):
 @gp.examples(layer)
 @gp.function
 def linear(input, weight, bias):
-    """Output = input · weightᵀ + bias."""
+    """output = input · weightᵀ + bias."""
     return input @ weight.T + bias
 
 
@@ -111,10 +111,11 @@ def mul_add_sum_by_hand(x, y, z):
 @gp.examples(three_arrays)
 @gp.function
 def mul_add_sum(x, y, z):
-    """C = Σ (x * y + z)."""
+    """c = Σ (x * y + z)."""
     a = x * y
     b = a + z
-    return b.sum()
+    c = b.sum()
+    return c
 
 
 @mul_add_sum.gradient("x")
@@ -137,7 +138,7 @@ def grad_z(grad_output, z):
 
 
 def main():
-    """Example 2 three ways: by hand, by PyTorch's autograd, by gp.function."""
+    """Example 2 in four ways: by hand, by autograd, by gp.function, derived."""
     arrays = three_arrays()
     c, by_hand = mul_add_sum_by_hand(*arrays)
 
@@ -147,11 +148,15 @@ def main():
     by_autograd = [tensor.grad.numpy() for tensor in tensors]
 
     by_rule = mul_add_sum.gradients(*arrays)
+    derivation = gp.derive(mul_add_sum, *arrays)
+    derived = derivation.gradients(*arrays)
 
     print(f"c = Σ (x * y + z) = {c:.6f}")
-    for name, *gradients in zip("xyz", by_hand, by_autograd, by_rule, strict=True):
+    ways = zip("xyz", by_hand, by_autograd, by_rule, derived, strict=True)
+    for name, *gradients in ways:
         apart = max(np.abs(g - gradients[0]).max() for g in gradients)
-        print(f"  grad_{name}: by hand, by autograd, by rule are {apart:.1g} apart")
+        print(f"  grad_{name}: by hand, autograd, rule, derived: {apart:.1g} apart")
+    print(derivation.source("numpy"))
     print(gp.check(LinearFunction))
     print(gp.check(mul_add_sum))
 

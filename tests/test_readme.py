@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_finding_in_the_readme_is_the_demos() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"```text\n(examples/broken_linear.*?)```", text, re.DOTALL)
+    shown = re.search(r"```text\n(  ✗ gradient.*?)```", text, re.DOTALL)
     assert shown is not None
     result = subprocess.run(
         [sys.executable, "-m", "gradproof", "check", "examples/broken_linear.py"],

@@ -150,7 +150,7 @@ def test_shapes_that_do_not_fit() -> None:
 
 
 def test_a_large_array_from_outside() -> None:
-    outside = np.ones((100, 3))
+    outside = np.linspace(0, 1, 300).reshape(100, 3)
 
     def f(x):
         return x @ outside.T

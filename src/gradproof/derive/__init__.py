@@ -45,6 +45,7 @@ def derive(
         DeriveError: for what cannot be traced or has no rule, at the line of ``f``.
         InputError: where examples or names in ``wrt`` do not fit ``f``.
     """
+    from gradproof._derived import written_in
     from gradproof.derive.assumptions import other_sizes
     from gradproof.derive.derivation import Derivation
     from gradproof.derive.forms import library_of
@@ -56,7 +57,7 @@ def derive(
         raise InputError(f"gp.derive takes a function, not a {type(f).__name__}")
     given = bind(forward, examples, options)
     types = {name: type_of(value) for name, value in given.items()}
-    library = library_of(examples)
+    library = written_in(forward) or library_of(examples)
     inputs = {n: t if t is not None else given[n] for n, t in types.items()}
     program = trace(forward, inputs, options, library=library)
     names = [v.name or "" for v in program.inputs if v.is_differentiable]

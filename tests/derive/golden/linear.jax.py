@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 @jax.custom_vjp
 def linear(input, weight, bias):
-    """Output = input · weightᵀ + bias."""
+    """output = input · weightᵀ + bias."""
     return linear_forward(input, weight, bias)[0]
 
 

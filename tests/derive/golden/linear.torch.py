@@ -2,7 +2,7 @@ import torch
 
 
 class LinearFunction(torch.autograd.Function):
-    """Output = input · weightᵀ + bias."""
+    """output = input · weightᵀ + bias."""
 
     @staticmethod
     def forward(input, weight, bias):
@@ -28,5 +28,5 @@ class LinearFunction(torch.autograd.Function):
 
 
 def linear(input, weight, bias):
-    """Output = input · weightᵀ + bias."""
+    """output = input · weightᵀ + bias."""
     return LinearFunction.apply(input, weight, bias)

@@ -5,7 +5,7 @@ import torch
 def linear_op(
     input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
 ) -> torch.Tensor:
-    """Output = input · weightᵀ + bias."""
+    """output = input · weightᵀ + bias."""
     assert (input.ndim, weight.ndim, bias.ndim) == (2, 2, 1)
     return input @ weight.T + bias
 
@@ -36,5 +36,5 @@ linear_op.register_autograd(backward, setup_context=setup_context)
 
 
 def linear(input, weight, bias):
-    """Output = input · weightᵀ + bias."""
+    """output = input · weightᵀ + bias."""
     return linear_op(input, weight, bias)

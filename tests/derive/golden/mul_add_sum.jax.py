@@ -4,20 +4,20 @@ import jax.numpy as jnp
 
 @jax.custom_vjp
 def mul_add_sum(x, y, z):
-    """C = Σ (x * y + z)."""
+    """c = Σ (x * y + z)."""
     return mul_add_sum_forward(x, y, z)[0]
 
 
 def mul_add_sum_forward(x, y, z):
     a = x * y
     b = a + z
-    output = jnp.sum(b)
-    return output, (x, y)
+    c = jnp.sum(b)
+    return c, (x, y)
 
 
 def mul_add_sum_backward(kept, grad_output):
     x, y = kept
-    grad_b = jnp.full_like(x, grad_output)  # output = sum(b)
+    grad_b = jnp.full_like(x, grad_output)  # c = sum(b)
     grad_x = grad_b * y  # a = x * y
     grad_y = grad_b * x
     grad_z = grad_b  # b = a + z

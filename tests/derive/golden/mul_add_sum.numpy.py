@@ -5,10 +5,10 @@ def mul_add_sum_and_gradients(x, y, z):
     # Forward.
     a = x * y
     b = a + z
-    output = np.sum(b)
+    c = np.sum(b)
     # Backward.
-    grad_b = np.ones_like(b)  # output = sum(b)
+    grad_b = np.ones_like(b)  # c = sum(b)
     grad_z = grad_b  # b = a + z
     grad_x = grad_b * y  # a = x * y
     grad_y = grad_b * x
-    return output, (grad_x, grad_y, grad_z)
+    return c, (grad_x, grad_y, grad_z)

@@ -2,13 +2,14 @@ import torch
 
 
 class MulAddSumFunction(torch.autograd.Function):
-    """C = Σ (x * y + z)."""
+    """c = Σ (x * y + z)."""
 
     @staticmethod
     def forward(x, y, z):
         a = x * y
         b = a + z
-        return torch.sum(b)
+        c = torch.sum(b)
+        return c
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -19,7 +20,7 @@ class MulAddSumFunction(torch.autograd.Function):
     def backward(ctx, grad_output):
         x, y = ctx.saved_tensors
         grad_x = grad_y = grad_z = None
-        grad_b = grad_output.expand(x.shape)  # output = sum(b)
+        grad_b = grad_output.expand(x.shape)  # c = sum(b)
         if ctx.needs_input_grad[0]:
             grad_x = grad_b * y  # a = x * y
         if ctx.needs_input_grad[1]:
@@ -30,5 +31,5 @@ class MulAddSumFunction(torch.autograd.Function):
 
 
 def mul_add_sum(x, y, z):
-    """C = Σ (x * y + z)."""
+    """c = Σ (x * y + z)."""
     return MulAddSumFunction.apply(x, y, z)

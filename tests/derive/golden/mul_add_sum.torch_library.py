@@ -3,17 +3,19 @@ import torch
 
 @torch.library.custom_op("derived::mul_add_sum", mutates_args=())
 def mul_add_sum_op(x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-    """C = Σ (x * y + z)."""
+    """c = Σ (x * y + z)."""
     a = x * y
     b = a + z
-    return torch.sum(b)
+    c = torch.sum(b)
+    return c
 
 
 @mul_add_sum_op.register_fake
 def _(x, y, z):
     a = x * y
     b = a + z
-    return torch.sum(b)
+    c = torch.sum(b)
+    return c
 
 
 def setup_context(ctx, inputs, output):
@@ -24,7 +26,7 @@ def setup_context(ctx, inputs, output):
 def backward(ctx, grad_output):
     x, y = ctx.saved_tensors
     grad_x = grad_y = grad_z = None
-    grad_b = grad_output.expand(x.shape)  # output = sum(b)
+    grad_b = grad_output.expand(x.shape)  # c = sum(b)
     if ctx.needs_input_grad[0]:
         grad_x = grad_b * y  # a = x * y
     if ctx.needs_input_grad[1]:
@@ -38,5 +40,5 @@ mul_add_sum_op.register_autograd(backward, setup_context=setup_context)
 
 
 def mul_add_sum(x, y, z):
-    """C = Σ (x * y + z)."""
+    """c = Σ (x * y + z)."""
     return mul_add_sum_op(x, y, z)

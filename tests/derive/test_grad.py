@@ -1,0 +1,90 @@
+"""gp.grad and gp.value_and_grad."""
+
+import numpy as np
+import pytest
+
+import gradproof as gp
+
+x, y = np.linspace(0.1, 1, 6).reshape(2, 3), np.linspace(1, 2, 3)
+
+
+def f(x, y):
+    """Σ sin(x)·y"""
+    return np.sum(np.sin(x) * y)
+
+
+def test_all_floating_inputs_by_name() -> None:
+    value, gradients = gp.value_and_grad(f)(x, y)
+    assert value == f(x, y)
+    assert np.allclose(gradients.x, np.cos(x) * y)
+    assert np.allclose(gradients.y, np.sin(x).sum(0))
+    assert gradients._fields == ("x", "y")
+
+
+def test_one_name_gives_one_array() -> None:
+    assert np.allclose(gp.grad(f, "y")(x, y), np.sin(x).sum(0))
+
+
+def test_several_names() -> None:
+    assert gp.grad(f, wrt=["y"])(x, y)._fields == ("y",)
+
+
+def test_other_shapes_are_derived_anew() -> None:
+    gradient = gp.grad(f)
+    assert gradient(x, y).x.shape == (2, 3)
+    assert gradient(x[:1], x).x.shape == (1, 3)
+    assert np.allclose(gradient(x[:1], x).x, np.cos(x[:1]) * x.sum(0))
+
+
+def test_derived_once_for_a_shape() -> None:
+    calls = 0
+
+    def counted(x):
+        nonlocal calls
+        calls += 1
+        return np.sum(x**2)
+
+    gradient = gp.grad(counted)
+    gradient(x)
+    before = calls
+    gradient(x + 1)
+    assert calls == before
+
+
+def test_options() -> None:
+    def powered(x, *, power=2):
+        return np.sum(x**power)
+
+    assert np.allclose(gp.grad(powered)(x).x, 2 * x)
+    assert np.allclose(gp.grad(powered)(x, power=3).x, 3 * x**2)
+
+
+def test_integers_are_passed_through() -> None:
+    def chosen(x, rows):
+        return np.sum(x[rows] ** 2)
+
+    rows = np.array([0, 0, 1])
+    gradients = gp.grad(chosen)(x, rows)
+    assert gradients._fields == ("x",)
+    assert np.allclose(gradients.x, 2 * x * np.array([[2.0], [1.0]]))
+
+
+def test_float32_stays_float32() -> None:
+    assert gp.grad(f)(x.astype("f4"), y.astype("f4")).x.dtype == np.float32
+
+
+def test_no_single_number() -> None:
+    with pytest.raises(gp.InputError) as caught:
+        gp.grad(lambda x: x * 2)(x)
+    assert str(caught.value) == (
+        "<lambda> returns an array of shape (2, 3), not a single number: gp.grad "
+        "needs one; gp.derive takes a grad_output"
+    )
+
+
+def test_an_input_that_is_not_there() -> None:
+    with pytest.raises(gp.InputError) as caught:
+        gp.grad(f, "z")(x, y)
+    assert str(caught.value) == (
+        "f cannot be differentiated in 'z': its floating inputs are x, y"
+    )
