@@ -40,7 +40,7 @@ def _libraries(forward: Callable[..., Any]) -> Iterator[str]:
         if isinstance(value, types.ModuleType):
             yield value.__name__.partition(".")[0]
         elif isinstance(value, types.FunctionType) and value is not forward:
-            root = value.__module__.partition(".")[0]
+            root = (value.__module__ or "").partition(".")[0]
             yield root if root in LIBRARIES else ""
 
 

@@ -32,7 +32,8 @@ class RuleError(GradproofError, ValueError):
     Attributes:
         function: name of the function whose rule it is.
         input: name of the input that the gradient is for.
-        problem: ``"missing"``, ``"shape"``, ``"dtype"``, ``"realness"`` or ``"type"``.
+        problem: ``"missing"``, ``"shape"``, ``"dtype"``, ``"realness"``, ``"type"``,
+            ``"written"`` or ``"transpose"``.
         gradient: what the rule returned.
     """
 

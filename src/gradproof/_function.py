@@ -14,7 +14,8 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 from gradproof import _derived, backends
 from gradproof._definition import are_in_one_file, read_signature, saved_names, suggest
 from gradproof._errors import DefinitionError, InputError, RuleError
-from gradproof._rule import OUTPUT, CallSpec, Rule, project
+from gradproof._pull_back import check_unwritten, pull_back
+from gradproof._rule import OUTPUT, CallSpec, Rule
 from gradproof._save import collect, saved_into
 
 P = ParamSpec("P")
@@ -189,6 +190,11 @@ class Function(Generic[P, R]):
             input name, a named tuple; None for an input that is not floating. With
             several outputs, grad_output is a tuple of as many arrays.
         """
+        return self._vjp(inputs, options, at_once=False)
+
+    def _vjp(
+        self, inputs: Sequence[Any], options: Mapping[str, Any], *, at_once: bool
+    ) -> tuple[Any, Callable[..., Any]]:
         bound, chosen = self.bind(inputs, options)
         backend = backends.of(self, bound)
         positions = [i for i, v in enumerate(bound) if backend.is_differentiable(v)]
@@ -202,7 +208,7 @@ class Function(Generic[P, R]):
             return output
 
         if backend.autodiff is None:
-            output, pull = self._by_hand(backend, bound, chosen)
+            output, pull = self._by_hand(backend, bound, chosen, at_once)
             checked(output)
         else:
             output, pull = backends.differentiate(
@@ -229,17 +235,28 @@ class Function(Generic[P, R]):
         Raises:
             InputError: where grad_output is left out and the output is no scalar.
         """
-        _, pullback = self.vjp(*inputs, **options)
+        _, pullback = self._vjp(inputs, options, at_once=True)
         return pullback(grad_output)
 
     def _by_hand(
-        self, backend: backends.Backend, inputs: Sequence[Any], options: dict[str, Any]
+        self,
+        backend: backends.Backend,
+        inputs: Sequence[Any],
+        options: dict[str, Any],
+        at_once: bool,
     ) -> tuple[Any, Callable[[Any], Sequence[Any]]]:
         """The output and the pass back through the rules, without any autodiff."""
         ran = self.run(inputs, options)
         call = CallSpec.of(backend, inputs, ran.output)
         values = {**self.keep(self.needed(call), inputs, ran), **options}
-        return ran.output, lambda grad: self.pull_back(backend, grad, values, call)
+        before = None if at_once else backend.fingerprint(values)
+
+        def pull(grad_output: Any) -> Sequence[Any]:
+            if before is not None:
+                check_unwritten(self, backend, before, values)
+            return self.pull_back(backend, grad_output, values, call)
+
+        return ran.output, pull
 
     # What backends build on.
 
@@ -360,66 +377,7 @@ class Function(Generic[P, R]):
             DeriveError: where an input has no rule, the library no autodiff, and the
                 forward cannot be derived.
         """
-        if isinstance(grad_output, tuple):
-            pairs = zip(grad_output, call.outputs, strict=True)
-            grad_output = tuple(grad if spec else None for grad, spec in pairs)
-        gradients: list[Any] = [None] * len(self.inputs)
-        without: list[int] = []
-        for position, (name, spec) in enumerate(
-            zip(self.inputs, call.inputs, strict=True)
-        ):
-            if spec is None:
-                continue
-            if name not in self.rules:
-                without.append(position)
-                continue
-            gradient = project(
-                self.rules[name](grad_output, values),
-                spec,
-                call,
-                backend=backend,
-                function=self.__name__,
-                input=name,
-            )
-            if self.rules[name].once:
-                gradient = self._refuse(backend, name, gradient, grad_output, values)
-            gradients[position] = gradient
-        if without:
-            options = {name: values[name] for name in self.options}
-            if backend.autodiff is None:
-                names = [self.inputs[position] for position in without]
-                arrays = [values[name] for name in self.inputs]
-                found = _derived.gradients(self, names, arrays, options, grad_output)
-                for position in without:
-                    gradients[position] = found[self.inputs[position]]
-                return gradients
-            _, pull = backends.differentiate(
-                backend,
-                lambda *arrays: self.plain(arrays, options),
-                [values[name] for name in self.inputs],
-                without,
-            )
-            derived = pull(grad_output)
-            for position in without:
-                gradients[position] = derived[position]
-        return gradients
-
-    def _refuse(
-        self,
-        backend: backends.Backend,
-        input: str,
-        gradient: Any,
-        grad_output: Any,
-        values: Mapping[str, Any],
-    ) -> Any:
-        """The gradient by a ``once`` rule, which has no derivative."""
-        grads = grad_output if isinstance(grad_output, tuple) else (grad_output,)
-        given = [*grads, *(values[name] for name in self.rules[input].needs)]
-        message = (
-            f"{self.__name__}: the rule for {input!r} is registered with once=True and "
-            "cannot be differentiated: there is no second derivative, nor forward mode"
-        )
-        return backend.refuse(message, gradient, given)
+        return pull_back(self, backend, grad_output, values, call)
 
     def checked(self, output: Any) -> Any:
         """What the forward returned: an array, or a tuple of two or more."""
@@ -431,15 +389,15 @@ class Function(Generic[P, R]):
         kind = type(output).__name__
         came = f"{kind} of {len(output)}" if isinstance(output, list | tuple) else kind
         raise DefinitionError(
-            f"{self.__name__} returned a {came}: return the array itself, or a tuple of "
-            "two or more"
+            f"{self.__name__} returned a {came}: return the array itself, or a tuple "
+            "of two or more"
         )
 
     def missing(self, input: str) -> RuleError:
         """The error for a rule that returned None."""
         return RuleError(
-            f"{self.__name__}: the rule for {input!r} returned None, expected an array: "
-            "is a return statement missing?",
+            f"{self.__name__}: the rule for {input!r} returned None, expected an "
+            "array: is a return statement missing?",
             function=self.__name__,
             input=input,
             problem="missing",

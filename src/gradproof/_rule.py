@@ -23,13 +23,17 @@ OUTPUT = "output"
 
 @dataclass(frozen=True)
 class Rule:
-    """The gradient of one input: a function of grad_output and of named values."""
+    """The gradient of one input: a function of grad_output and of named values.
+
+    ``once`` says that it must not be differentiated itself.
+    """
 
     input: str
     function: Callable[..., Any]
     first: str
     positional: tuple[str, ...]
     keywords: tuple[str, ...]
+    once: bool = False
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -50,7 +54,14 @@ class Rule:
         )
 
     @classmethod
-    def of(cls, input: str, function: Callable[..., Any], owner: str) -> Rule:
+    def of(
+        cls,
+        input: str,
+        function: Callable[..., Any],
+        owner: str,
+        *,
+        once: bool = False,
+    ) -> Rule:
         """Read what a rule needs from its parameters.
 
         Raises:
@@ -77,6 +88,7 @@ class Rule:
             first=parameters[0].name,
             positional=tuple(p.name for p in parameters[1:] if p.kind != keyword_only),
             keywords=tuple(p.name for p in parameters[1:] if p.kind == keyword_only),
+            once=once,
         )
 
 

@@ -11,6 +11,9 @@ from gradproof._errors import DefinitionError
 
 _collecting: ContextVar[dict[str, Any] | None] = ContextVar("collecting", default=None)
 
+# The dictionary that ``save`` puts its values into, None: nowhere.
+saved_into = _collecting.get
+
 
 def save(**values: Any) -> Any:
     """Name intermediates of a forward, so that gradient rules can ask for them.
@@ -29,7 +32,7 @@ def save(**values: Any) -> Any:
     """
     if not values:
         raise DefinitionError("gp.save needs a name: write e = gp.save(e=...)")
-    collected = _collecting.get()
+    collected = saved_into()
     if collected is not None:
         for name, value in values.items():
             if name in collected:

@@ -95,10 +95,88 @@ def test_options_are_static() -> None:
         jax.jit(lambda axis: softmax(x, axis=axis))(0)
 
 
-def test_forward_mode_is_refused_aloud() -> None:
-    x = jnp.ones(3)
+def clipped(bound):
+    """A rule that is not linear in grad_output: clipping gradients."""
+
+    @gp.function
+    def identity(x):
+        return x * 1
+
+    @identity.gradient("x")
+    def grad_x(grad_output):
+        return jnp.clip(grad_output, -bound, bound)
+
+    return identity
+
+
+def test_forward_mode_where_a_rule_has_no_transpose_is_refused_aloud() -> None:
+    x, function = jnp.ones(3), clipped(0.5)
     with pytest.raises(TypeError, match="forward-mode"):
-        jax.jvp(exp, (x,), (x,))
+        jax.jvp(function, (x,), (x,))
+    assert np.allclose(jax.grad(lambda x: function(x).sum())(x), 0.5)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_forward_mode_and_hessian(name) -> None:
+    function, native, shapes = FUNCTIONS[name]
+    rng = np.random.default_rng(0)
+    arrays = tuple(jnp.asarray(rng.standard_normal(shape)) for shape in shapes)
+    positions = tuple(range(len(arrays)))
+
+    def total(f):
+        return lambda *xs: sum((o**3).sum() for o in jax.tree.leaves(f(*xs)))
+
+    for transform in (
+        lambda f: jax.jvp(f, arrays, arrays),
+        lambda f: jax.jit(jax.jacfwd(f, positions))(*arrays),
+        lambda f: jax.jit(jax.hessian(total(f), positions))(*arrays),
+        lambda f: jax.jit(jax.jacfwd(jax.jacfwd(total(f))))(*arrays),
+        lambda f: jax.value_and_grad(total(f))(*arrays),
+        lambda f: jax.vmap(jax.jacfwd(f))(*(jnp.stack([a, 2 * a]) for a in arrays)),
+    ):
+        ours, theirs = (jax.tree.leaves(transform(f)) for f in (function, native))
+        for one, other in zip(ours, theirs, strict=True):
+            assert np.allclose(one, other)
+
+
+def test_a_rule_for_one_input_does_not_run_for_another() -> None:
+    @gp.function
+    def multiply(x, y):
+        return x * y
+
+    @multiply.gradient("x")
+    def grad_x(grad_output, y):
+        return grad_output * y
+
+    @multiply.gradient("y")
+    def grad_y(grad_output, x):
+        ran.append("y")
+        return grad_output * x
+
+    ran: list[str] = []
+    x = jnp.ones(3)
+    multiply(x, x)
+    ran.clear()
+    assert np.allclose(jax.grad(lambda x: multiply(x, jnp.ones(3)).sum())(x), 1)
+    assert not ran
+
+
+def test_a_rule_registered_once_refuses_second_order() -> None:
+    @gp.function
+    def cube(x):
+        return x**3
+
+    @cube.gradient("x", once=True)
+    def grad_x(grad_output, x):
+        return grad_output * 3 * x**2
+
+    x = jnp.ones(3)
+    first = jax.grad(lambda x: cube(x).sum())
+    assert np.allclose(first(x), 3)
+    with pytest.raises(RuntimeError, match="registered with once=True"):
+        jax.jacrev(first)(x)
+    with pytest.raises((TypeError, RuntimeError)):
+        jax.jacfwd(cube)(x)
 
 
 def test_arrays_of_numpy_beside_those_of_jax_are_differentiated() -> None:

@@ -8,7 +8,7 @@ import weakref
 import pytest
 import torch
 from tests.test_function import linear
-from torch.autograd import forward_ad, gradcheck, gradgradcheck
+from torch.autograd import gradcheck, gradgradcheck
 
 import gradproof as gp
 
@@ -311,13 +311,6 @@ def test_backward_under_autocast_runs_as_its_forward_did() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = torch.autograd.grad(output.sum(), inputs)
     assert all(map(torch.equal, found, true))
-
-
-@pytest.mark.filterwarnings("ignore:.torch.jit.script. is dep:DeprecationWarning")
-def test_forward_mode_is_refused_aloud() -> None:
-    (x,) = tensors((3,))
-    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="jvp"):
-        exp(forward_ad.make_dual(x, torch.ones_like(x)))
 
 
 def test_without_grad_mode_there_is_no_function() -> None:

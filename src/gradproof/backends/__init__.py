@@ -7,7 +7,7 @@ imports neither torch nor jax.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gradproof._errors import InputError
@@ -42,6 +42,12 @@ class Backend(Protocol):
         self, function: Function[..., Any], inputs: tuple[Any, ...], options: Any
     ) -> Any:
         """The output, taking part in the library's own differentiation."""
+
+    def fingerprint(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """By name, what differs once one of the values has been written to."""
+
+    def refuse(self, message: str, gradient: Any, given: list[Any]) -> Any:
+        """The gradient, whose own derivative in what is given is an error."""
 
     @property
     def autodiff(self) -> Callable[..., Any] | None:
@@ -87,10 +93,8 @@ def differentiate(
         return tuple(one for one, output in pairs if backend.is_differentiable(output))
 
     def partial(*chosen: Any) -> Any:
-        filled = list(inputs)
-        for position, value in zip(positions, chosen, strict=True):
-            filled[position] = value
-        output = function(*filled)
+        given = dict(zip(positions, chosen, strict=True))
+        output = function(*(given.get(i, one) for i, one in enumerate(inputs)))
         return floating(output, output), output
 
     chosen = [inputs[position] for position in positions]

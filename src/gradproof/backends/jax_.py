@@ -1,9 +1,12 @@
-"""JAX: one ``jax.custom_vjp`` for each ``gp.function``."""
+"""JAX: a ``jax.custom_jvp`` for each ``gp.function``, by transposing its rules.
+
+Where a rule cannot be transposed, a ``jax.custom_vjp``, which refuses forward mode.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from typing import cast as typing_cast
 
@@ -12,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gradproof._rule import ArraySpec, CallSpec
+from gradproof.backends import _jax_forward_mode as forward_mode
 from gradproof.backends import not_differentiated
 
 if TYPE_CHECKING:
@@ -70,8 +74,29 @@ def call(function: Function[..., Any], inputs: tuple[Any, ...], options: Any) ->
         if isinstance(value, jax.core.Tracer):
             raise not_differentiated(function, option)
     if "jax" not in function.cache:
-        function.cache["jax"] = _build(function)
-    return function.cache["jax"](options, *inputs)
+        function.cache["jax"] = _build(function), forward_mode.build(function, THIS)
+    by_vjp, by_jvp = function.cache["jax"]
+    both_ways = forward_mode.is_possible(function, THIS, inputs, options)
+    return (by_jvp if both_ways else by_vjp)(options, *inputs)
+
+
+def fingerprint(values: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """Nothing: JAX arrays cannot be written to."""
+    return {}
+
+
+def refuse(message: str, gradient: Any, given: list[Any]) -> Any:
+    """The gradient, whose own derivative in what is given is an error."""
+
+    @jax.custom_jvp  # type: ignore[untyped-decorator]
+    def identity(gradient: Any, *given: Any) -> Any:  # noqa: ARG001
+        return gradient
+
+    @identity.defjvp  # type: ignore[untyped-decorator]
+    def differentiate(primals: Any, tangents: Any) -> Any:  # noqa: ARG001
+        raise RuntimeError(message)
+
+    return identity(gradient, *given)
 
 
 def _build(function: Function[..., Any]) -> Any:

@@ -1,0 +1,178 @@
+"""The ``torch.autograd.Function`` subclass of a ``gp.function``."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gradproof._function import Forward
+from gradproof._rule import CallSpec
+from gradproof.backends import _torch_forward_mode as forward_mode
+from gradproof.backends import differentiate
+from gradproof.backends._torch_tensors import (
+    autocast_as,
+    autocast_dtype,
+    device_of,
+    dtype_name,
+    set_aside,
+    taken_back,
+)
+
+if TYPE_CHECKING:
+    from gradproof._function import Function
+    from gradproof.backends import Backend
+
+
+def general(function: Function[..., Any], backend: Backend) -> Any:
+    """The class for every context."""
+    parts = _Parts(function, backend)
+    return subclass(
+        function,
+        torch.autograd.Function,
+        forward=parts.forward,
+        setup_context=parts.setup_context,
+        backward=parts.backward,
+        jvp=parts.jvp,
+    )
+
+
+def subclass(function: Function[..., Any], base: Any, **methods: Any) -> Any:
+    """A subclass that carries the function's name, as in ``LinearFunction``."""
+    members = {
+        "__module__": function.__module__,
+        "__doc__": function.__doc__,
+        "generate_vmap_rule": True,
+        **{name: staticmethod(method) for name, method in methods.items()},
+    }
+    name = "".join(p[:1].upper() + p[1:] for p in function.__name__.split("_"))
+    return types.new_class(
+        f"{name}Function", (base,), {}, lambda it: it.update(members)
+    )
+
+
+class _Parts:
+    """The methods of the classes; what ``apply`` is given and returns is flat."""
+
+    def __init__(self, function: Function[..., Any], backend: Backend):
+        self.function = function
+        self.backend = backend
+        self.count = len(function.inputs)
+
+    def forward(self, *flat: Any) -> Any:
+        return pack(self.function.run(*self._split(flat)))
+
+    def setup_context(self, ctx: Any, flat: tuple[Any, ...], result: Any) -> None:
+        function = self.function
+        inputs, ctx.options = self._split(flat)
+        ran = unpack(function, result)
+        ctx.set_materialize_grads(False)
+        ctx.device = device_of(inputs)
+        ctx.autocast = autocast_dtype(ctx.device)
+        met = [] if ctx.autocast is None else [dtype_name(ctx.autocast)]
+        call = CallSpec.of(self.backend, inputs, ran.output, *met)
+        pushes = forward_mode.is_on()
+        # An input that has a tangent need not require a gradient.
+        ctx.call = call if pushes else call.only(ctx.needs_input_grad[: self.count])
+        needed = function.needed(ctx.call)
+        if needed.intersection(function.intermediates):
+            needed.update(function.inputs)  # see _through_intermediates
+        ctx.kept, tensors = set_aside(function.keep(needed, inputs, ran))
+        ctx.save_for_backward(*tensors)
+        if pushes:
+            ctx.save_for_forward(*tensors)
+
+    def backward(self, ctx: Any, *grads: Any) -> Any:
+        outputs = len(ctx.call.outputs)
+        gradients = self._by_rules(ctx, grads[:outputs])
+        if any(one is not None for one in grads[outputs:]):
+            more = self._through_intermediates(ctx, grads[outputs:])
+            pairs = zip(gradients, more, strict=True)
+            gradients = [b if a is None else a + b for a, b in pairs]
+        return (*gradients, *(None for _ in self.function.options))
+
+    def _by_rules(self, ctx: Any, incoming: tuple[Any, ...]) -> list[Any]:
+        """The gradients of the inputs, for the gradients of the outputs."""
+        if all(one is None for one in incoming):
+            return [None] * self.count
+        call = ctx.call.only(ctx.needs_input_grad[: self.count])
+        values = {**taken_back(ctx.kept, ctx.saved_tensors), **ctx.options}
+        with autocast_as(ctx.device, ctx.autocast):
+            grad_output = _filled(incoming, call)
+            return self.function.pull_back(self.backend, grad_output, values, call)
+
+    def jvp(self, ctx: Any, *tangents: Any) -> Any:
+        kept = taken_back(ctx.kept, ctx.saved_tensors)
+        with autocast_as(ctx.device, ctx.autocast):
+            found = forward_mode.tangents_of(
+                self.function,
+                self.backend,
+                {**kept, **ctx.options},
+                tangents[: self.count],
+                ctx.call,
+            )
+        return found if len(found) > 1 else found[0]
+
+    def _split(self, flat: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        options = zip(self.function.options, flat[self.count :], strict=True)
+        return flat[: self.count], dict(options)
+
+    def _through_intermediates(self, ctx: Any, incoming: tuple[Any, ...]) -> list[Any]:
+        """In a second derivative, what flows back into the ``gp.save`` values.
+
+        A rule's result depends on the inputs through the intermediates it was given.
+        They are outputs of the generated Function, hidden from the caller, so that
+        autograd knows it; their own gradients come from the forward's code.
+        """
+        function = self.function
+        saved = zip(function.intermediates, incoming, strict=True)
+        found = {name: gradient for name, gradient in saved if gradient is not None}
+        kept = taken_back(ctx.kept, ctx.saved_tensors)
+
+        def intermediates(*inputs: Any) -> tuple[Any, ...]:
+            ran = function.run(inputs, ctx.options)
+            return tuple(ran.intermediates[name] for name in found)
+
+        inputs = [kept[name] for name in function.inputs]
+        call = ctx.call.only(ctx.needs_input_grad[: self.count])
+        with autocast_as(ctx.device, ctx.autocast):
+            _, pull = differentiate(
+                self.backend, intermediates, inputs, call.differentiated
+            )
+            return pull(tuple(found.values()))
+
+
+def pack(ran: Forward) -> Any:
+    """Outputs and intermediates side by side; one alone as it is."""
+    outputs = ran.output if isinstance(ran.output, tuple) else (ran.output,)
+    together: tuple[Any, ...] = outputs
+    for value in ran.intermediates.values():
+        # One tensor cannot have the tangents of two places.
+        together += (value.view_as(value) if _is_in(value, together) else value,)
+    return together if len(together) > 1 else together[0]
+
+
+def _is_in(value: Any, several: Sequence[Any]) -> bool:
+    return isinstance(value, torch.Tensor) and any(one is value for one in several)
+
+
+def unpack(function: Function[..., Any], result: Any) -> Forward:
+    """The inverse of ``pack``."""
+    together = result if isinstance(result, tuple) else (result,)
+    count = len(together) - len(function.intermediates)
+    names = zip(function.intermediates, together[count:], strict=True)
+    return Forward(together[:count] if count > 1 else together[0], dict(names))
+
+
+def _filled(incoming: tuple[Any, ...], call: CallSpec) -> Any:
+    """The gradient of the output, with zeros for an output that nothing used."""
+    some = next(one for one in incoming if one is not None)
+    filled = tuple(
+        some.new_zeros(spec.shape, dtype=getattr(torch, spec.dtype))
+        if one is None and spec is not None
+        else one
+        for one, spec in zip(incoming, call.outputs, strict=True)
+    )
+    return filled if len(filled) > 1 else filled[0]

@@ -1,0 +1,167 @@
+"""Functions of every kind, each beside the same in PyTorch's own operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+import gradproof as gp
+from tests.backends.test_torch_ import (
+    exp,
+    half_saved,
+    partly,
+    plain_polar,
+    polar,
+    sigmoid,
+    softmax,
+)
+from tests.test_function import linear
+
+
+class Case(NamedTuple):
+    """A gp.function, the same natively, and inputs: floating ones first."""
+
+    function: Callable[..., Any]
+    native: Callable[..., Any]
+    inputs: tuple[torch.Tensor, ...]
+
+
+@gp.function
+def scale(x, *, factor=2.0):
+    return x * factor
+
+
+@scale.gradient("x")
+def scale_x(grad_output, factor):
+    return grad_output * factor
+
+
+@gp.function
+def add(x, y):
+    return x + y
+
+
+@add.gradient("x")
+def add_x(grad_output):
+    return grad_output
+
+
+@add.gradient("y")
+def add_y(grad_output):
+    return grad_output
+
+
+@gp.function
+def multiply(x, y):
+    return x * y
+
+
+@multiply.gradient("x")
+def multiply_x(grad_output, y):
+    return grad_output * y
+
+
+@multiply.gradient("y")
+def multiply_y(grad_output, x):
+    return grad_output * x
+
+
+@gp.function
+def derived(x, y):
+    """No rule at all."""
+    return torch.tanh(x) * y
+
+
+@gp.function
+def take(table, rows):
+    """An integer input."""
+    return table[rows] ** 2
+
+
+@take.gradient("table")
+def take_table(grad_output, table, rows):
+    return torch.zeros_like(table).index_put(
+        (rows,), 2 * grad_output * table[rows], accumulate=True
+    )
+
+
+@gp.function
+def largest(x):
+    """An output that has no gradient beside one that has."""
+    return x.amax(-1), x.argmax(-1)
+
+
+@largest.gradient("x")
+def largest_x(grad_output, x):
+    values, _ = grad_output
+    hit = x.argmax(-1, keepdim=True) == torch.arange(x.shape[-1])
+    return values.unsqueeze(-1) * hit.to(x.dtype)
+
+
+@gp.function
+def weighted(z, w):
+    """Complex and real meet."""
+    return z * z.conj() * w
+
+
+@weighted.gradient("z")
+def weighted_z(grad_output, z, w):
+    return z * w * (grad_output + grad_output.conj())
+
+
+@weighted.gradient("w")
+def weighted_w(grad_output, z):
+    return grad_output * (z * z.conj()).conj()
+
+
+@gp.function
+def nested(x):
+    """One gp.function inside another, in its rule too."""
+    return sigmoid(x) * x
+
+
+@nested.gradient("x")
+def nested_x(grad_output, x):
+    s = sigmoid(x)
+    return grad_output * (s + x * s * (1 - s))
+
+
+def _random(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.randn(shape, generator=_generator, dtype=dtype)
+
+
+_generator = torch.Generator().manual_seed(0)
+_rows = torch.tensor([0, 2, 2])
+
+CASES = {
+    "linear": Case(
+        linear,
+        torch.nn.functional.linear,
+        (_random(5, 3), _random(4, 3), _random(4)),
+    ),
+    "softmax": Case(softmax, lambda x: torch.softmax(x, -1), (_random(3, 4),)),
+    "softmax along 0": Case(
+        lambda x: softmax(x, axis=0), lambda x: torch.softmax(x, 0), (_random(3, 4),)
+    ),
+    "scale": Case(lambda x: scale(x, factor=3.0), lambda x: 3 * x, (_random(3),)),
+    "add": Case(add, torch.add, (_random(2, 3), _random(3))),
+    "multiply": Case(multiply, torch.mul, (_random(2, 3), _random(2, 1))),
+    "partly": Case(partly, lambda x, y: x * y.sin(), (_random(3, 4), _random(4))),
+    "derived": Case(derived, lambda x, y: x.tanh() * y, (_random(3, 4), _random(4))),
+    "exp": Case(exp, torch.exp, (_random(3),)),
+    "sigmoid": Case(sigmoid, torch.sigmoid, (_random(3),)),
+    "polar": Case(polar, plain_polar, (_random(2, 3), _random(3))),
+    "half saved": Case(
+        half_saved, lambda x, y: (x * y).exp() * y, (_random(2, 3), _random(3))
+    ),
+    "take": Case(take, lambda t, rows: t[rows] ** 2, (_random(4, 2), _rows)),
+    "largest": Case(largest, lambda x: (x.amax(-1), x.argmax(-1)), (_random(3, 4),)),
+    "weighted": Case(
+        weighted,
+        lambda z, w: z * z.conj() * w,
+        (_random(3, dtype=torch.complex128), _random(2, 3)),
+    ),
+    "nested": Case(nested, torch.nn.functional.silu, (_random(3),)),
+}
