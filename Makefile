@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help demo test lint types format bench audit-torch clean
+.PHONY: help demo test lint types format bench audit-torch audit-packages clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -44,6 +44,9 @@ bench: .venv/dev  ## calls and seconds beside torch's gradcheck, as ratios
 
 audit-torch: .venv/dev  ## the check over PyTorch's operator database, minutes
 	$(BIN)/python -m audits.torch_ops
+
+audit-packages: .venv/dev  ## audit and watch published packages, in a venv of their own
+	$(BIN)/python -m audits.packages
 
 clean:  ## remove the environment and what builds leave
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,6 +1,6 @@
 """``make bench``: every measurement, one after the other."""
 
-from benchmarks import check_cost, derive_speed, sweep
+from benchmarks import check_cost, compose, derive_speed, sweep, watch_overhead
 
-for benchmark in (derive_speed, check_cost, sweep):
+for benchmark in (derive_speed, compose, watch_overhead, check_cost, sweep):
     benchmark.main()

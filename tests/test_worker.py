@@ -121,7 +121,8 @@ def test_what_a_target_prints_stays_out_of_the_answers(write):
     worker = subprocess.run(
         COMMAND, input="\n".join(requests) + "\n", capture_output=True, text=True
     )
-    listed, checked = map(json.loads, worker.stdout.splitlines())
+    listed, *told, checked = map(json.loads, worker.stdout.splitlines())
+    assert all("at" in line for line in told)
     assert listed == {"targets": [["square", "gp.function"]]}
     assert "verdict" in checked
     assert "printed" in worker.stderr
@@ -161,3 +162,13 @@ def test_a_worker_that_nobody_kills_ends_itself(write):
         text=True,
     )
     assert worker.returncode == -signal.SIGALRM
+
+
+def test_each_property_that_a_check_comes_to_is_said(write):
+    write("slow.py")
+    said = []
+    answer = json.loads(_worker.serve({"check": "slow.py:square"}, said.append))
+    lines = [json.loads(line) for line in said]
+    properties = [check["property"] for check in answer["verdict"]["checks"]]
+    assert sorted(line["at"] for line in lines) == sorted(properties)
+    assert all(0 <= line["share"] < 1 for line in lines)

@@ -185,3 +185,11 @@ def test_an_interrupt_ends_what_runs(write):
     with pytest.raises(KeyboardInterrupt), pool:
         list(pool.answers([check("hangs.py"), check("none.py")], interrupt))
     assert all(worker._process is None for worker in pool._workers)
+
+
+def test_it_is_told_of_each_property_before_the_answer(write, worker):
+    write("fine.py")
+    told = []
+    answer = worker.ask(check("fine.py"), LONG, told.append)
+    properties = [each["property"] for each in answer["verdict"]["checks"]]
+    assert sorted(each["at"] for each in told) == sorted(properties)

@@ -134,7 +134,9 @@ def _parse(pattern: str, table: Any, where: str) -> Declared:
             expected = "a list" if key in ("ignore", "select", "inputs") else "a text"
             raise InputError(f"{where}: {key} must be {expected}, not {value!r}")
     _verify_inputs(table.get("inputs", ()), where)
-    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    frozen: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in table.items()
+    }
     return Declared(pattern=pattern, **frozen)
 
 

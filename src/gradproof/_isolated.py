@@ -10,6 +10,7 @@ import contextlib
 import faulthandler
 import json
 import os
+import secrets
 import selectors
 import signal
 import sys
@@ -22,6 +23,7 @@ from gradproof._limits import limit_memory
 from gradproof._worker import CUT_OFF, MUST_RETURN
 from gradproof._workers import GRACE, PATIENCE, Answer, cause_of_death, error_answer
 
+MOST_FILES = 4096
 SIGNALS = ("SIGALRM", "SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -45,23 +47,26 @@ def run(
         memory: bytes that it may allocate; half of the machine's by default.
     """
     receiver, sender = os.pipe()
+    token = secrets.token_bytes(16).hex().encode()  # what a target writes lacks it
     sys.stdout.flush()
     sys.stderr.flush()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # other threads do not matter to the copy
         process = os.fork()
     if process == 0:
-        _serve(work, name, sender, timeout, memory)
+        _serve(work, name, sender, token, timeout, memory)
     os.close(sender)
+    said, patience = b"", 0.0
     try:
-        said = _line(receiver, process, time.monotonic() + timeout)
+        said = _line(receiver, token, process, time.monotonic() + timeout)
+        patience = 2 * PATIENCE
     except TimeoutError:
         return error_answer(
             "timeout", f"{name} took longer than {timeout:g} s and was stopped"
         )
     finally:
         os.close(receiver)
-        status = _bury(process)
+        status = _bury(process, patience)
     with contextlib.suppress(ValueError):
         answer = json.loads(said)
         if isinstance(answer, dict):
@@ -73,26 +78,31 @@ def _serve(
     work: Callable[[], Answer],
     name: str,
     sender: int,
+    token: bytes,
     timeout: float,
     memory: int | None,
 ) -> NoReturn:
     """The copy's whole life; nothing of the original's is flushed or ended by it."""
     status = CUT_OFF
     try:
-        _settle_in(timeout, memory)
+        _settle_in(sender, timeout, memory)
         try:
             answer = work()
         except BaseException as error:
             said = " ".join(f"{type(error).__name__}: {error}".split())
             answer = error_answer("crash", f"{name} ended: {said}; {MUST_RETURN}")
-        with os.fdopen(sender, "w") as stream:
-            stream.write(json.dumps(answer) + "\n")
+        _write_all(sender, token + json.dumps(answer).encode() + b"\n")
         status = 0
     finally:
         os._exit(status)
 
 
-def _settle_in(timeout: float, memory: int | None) -> None:
+def _write_all(sender: int, text: bytes) -> None:
+    while text:
+        text = text[os.write(sender, text) :]
+
+
+def _settle_in(sender: int, timeout: float, memory: int | None) -> None:
     os.setsid()  # Ctrl-C is for the original, and killing it reaches its children
     faulthandler.disable()
     for each in SIGNALS:
@@ -102,17 +112,20 @@ def _settle_in(timeout: float, memory: int | None) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
+    sys.stdout = sys.stderr = os.fdopen(1, "w", closefd=False)
+    os.closerange(3, sender)  # the original's files are not to be written
+    os.closerange(sender + 1, MOST_FILES)
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)  # OpenMP's threads did not come along
 
 
-def _line(receiver: int, process: int, deadline: float) -> bytes:
-    """What the copy wrote up to a line's end, or to its own."""
+def _line(receiver: int, token: bytes, process: int, deadline: float) -> bytes:
+    """The line that begins with the token, as far as the copy came with it."""
     said = b""
     with selectors.DefaultSelector() as selector:
         selector.register(receiver, selectors.EVENT_READ)
-        while b"\n" not in said:
+        while b"\n" not in said.partition(token)[2]:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
@@ -123,7 +136,7 @@ def _line(receiver: int, process: int, deadline: float) -> bytes:
                 said += chunk
             elif _is_over(process):
                 break
-    return said
+    return said.partition(token)[2].partition(b"\n")[0]
 
 
 def _is_over(process: int) -> bool:
@@ -131,9 +144,9 @@ def _is_over(process: int) -> bool:
     return over is not None
 
 
-def _bury(process: int) -> int:
+def _bury(process: int, patience: float) -> int:
     """Kill it with all that it started; the status it ended with."""
-    deadline = time.monotonic() + 2 * PATIENCE
+    deadline = time.monotonic() + patience
     while not _is_over(process) and time.monotonic() < deadline:
         time.sleep(0.001)
     with contextlib.suppress(ProcessLookupError, PermissionError):

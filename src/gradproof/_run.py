@@ -144,7 +144,7 @@ def _found(text: str, answer: Answer, seconds: float) -> Found:
 def outcomes(
     requests: Sequence[Request], pool: Pool, progress: Progress
 ) -> Iterator[Outcome]:
-    """What came of each request, with nothing in it that could steer a terminal."""
+    """What came of each request, in the order asked."""
     progress.expect(len(requests))
     answers = pool.answers(
         requests,
@@ -153,13 +153,22 @@ def outcomes(
         lambda request, at: progress.at(request.target, at["at"], at["share"]),
     )
     for request, (said, seconds) in zip(requests, answers, strict=True):
-        answer = escaped(said)
+        yield outcome(request.target, said, seconds)
+
+
+def outcome(target: str, said: Answer, seconds: float) -> Outcome:
+    """An answer as an outcome, with nothing in it that could steer a terminal."""
+    answer = escaped(said)
+    try:
         error = answer.get("error", {})
         verdict = answer.get("verdict")
-        yield Outcome(
-            target=request.target,
+        return Outcome(
+            target=escaped(target),
             verdict=None if verdict is None else Verdict.from_dict(verdict),
             kind=error.get("kind"),
             error=error.get("message"),
             seconds=seconds,
         )
+    except (AttributeError, KeyError, TypeError):  # the target answered in our place
+        message = f"{escaped(target)} wrote to gradproof's own pipe"
+        return Outcome(target=target, kind="crash", error=message, seconds=seconds)

@@ -1,4 +1,4 @@
-"""What gp.derive gives: on three libraries, saved, proved; and gp.function's use of it."""
+"""What gp.derive gives: on three libraries, saved, proved; and what gp.function uses."""
 
 import jax
 import jax.numpy as jnp

@@ -19,7 +19,7 @@ def mul_add_sum(x, y, z):
     a = x * y
     b = a + z
     c = np.sum(b)
-    return c  # noqa: RET504 the name is shown
+    return c
 
 
 def test_the_table_of_the_seed():

@@ -67,7 +67,15 @@ def derive(
         chosen(program.name, names, wrt),
         lambda: trace(forward, other_sizes(inputs), options, library=library),
     )
-    prove(derivation, forward, given, options)
+    try:
+        prove(derivation, forward, given, options)
+    except (DeriveError, InputError):
+        raise
+    except Exception as error:
+        raise DeriveError(
+            f"{program.name}: what was derived does not run, which is a mistake of "
+            f"gradproof's own ({type(error).__name__}: {error})"
+        ) from error
     return derivation
 
 

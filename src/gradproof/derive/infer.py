@@ -77,6 +77,8 @@ def axes_of(axis: Axes, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    if axes and not ndim:
+        raise ValueError("a single number has no axis to go along")
     for one in axes:
         if not -max(ndim, 1) <= one < max(ndim, 1):
             raise ValueError(f"axis {one} is out of range for {ndim} axes")

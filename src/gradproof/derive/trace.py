@@ -225,7 +225,9 @@ class _Tracing:
                 _set_line(result, since, line)
             return Tracer(result, self)
         if isinstance(result, tuple | list):
-            return type(result)(self.traced(one, since, line) for one in result)
+            several = [self.traced(one, since, line) for one in result]
+            named = getattr(type(result), "_make", None)
+            return named(several) if named else type(result)(several)
         return result
 
     def refusal(self, problem: str, next_step: str = "") -> DeriveError:

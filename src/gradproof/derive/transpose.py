@@ -115,6 +115,7 @@ def _fit(gradient: Value, like: Value) -> Value:
 def _accumulated(parts: Sequence[Value], primal: Value) -> Value:
     if not parts:
         total = broadcast_like(0.0, primal)
+        total.primal = primal
     else:
         total, *rest = parts
         for part in rest:

@@ -23,11 +23,14 @@ class Call:
         target: the ``autograd.Function`` subclass or the ``gp.function``.
         arguments: the positional arguments, arrays copied and detached.
         options: the keyword arguments, likewise.
+        held: positions of the arguments that belong to a module among the others,
+            which goes on computing with them: they cannot be varied by themselves.
     """
 
     target: Any
     arguments: tuple[Any, ...]
     options: dict[str, Any]
+    held: tuple[int, ...] = ()
 
     @property
     def leaves(self) -> tuple[Any, ...]:
@@ -55,16 +58,13 @@ def name_of(target: Any) -> str:
 
 
 def copied(target: Any, arguments: Sequence[Any], options: dict[str, Any]) -> Call:
-    """The call, with arrays of its own.
-
-    A tensor that belongs to a module among the arguments cannot be varied by itself:
-    the module goes on computing with its own, so the copy asks for no gradient.
-    """
+    """The call, with arrays of its own."""
     together = Arguments.of((*arguments, options))
     owned = {id(one) for leaf in together.leaves for one in _owned_by(leaf)}
-    leaves = [_copy(leaf, id(leaf) not in owned) for leaf in together.leaves]
+    leaves = [one if id(one) in owned else _copy(one) for one in together.leaves]
     *positional, keywords = together.rebuild(leaves)
-    return Call(target, tuple(positional), keywords)
+    held = tuple(i for i, one in enumerate(positional) if id(one) in owned)
+    return Call(target, tuple(positional), keywords, held)
 
 
 def bytes_of(values: Sequence[Any]) -> int:
@@ -72,7 +72,7 @@ def bytes_of(values: Sequence[Any]) -> int:
     return sum(int(getattr(one, "nbytes", 0)) for one in values)
 
 
-def _copy(leaf: Any, may_require_grad: bool) -> Any:
+def _copy(leaf: Any) -> Any:
     if isinstance(leaf, np.ndarray):
         return leaf.copy()
     torch = sys.modules.get("torch")
@@ -80,7 +80,7 @@ def _copy(leaf: Any, may_require_grad: bool) -> Any:
         return leaf
     with torch.inference_mode(False), torch.no_grad():
         copy = leaf.detach().clone()
-    return copy.requires_grad_(leaf.requires_grad and may_require_grad)
+    return copy.requires_grad_(leaf.requires_grad)
 
 
 def _owned_by(value: Any) -> Iterator[Any]:

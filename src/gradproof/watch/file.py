@@ -135,7 +135,8 @@ def _encoded_of_torch(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
     if value.layout is not torch.strided or value.is_quantized:
         raise NotPlainError(value)
     flat = value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-    arrays.append(flat.view(torch.uint8).numpy())
+    empty = np.zeros(0, np.uint8)  # of no numbers torch gives no other view
+    arrays.append(flat.view(torch.uint8).numpy() if flat.numel() else empty)
     return {
         "tensor": len(arrays) - 1,
         "shape": list(value.shape),
@@ -174,7 +175,8 @@ def _decoded_of_torch(kind: str, value: dict[str, Any], archive: Any) -> Any:
     if kind == "dtype":
         return dtype
     flat = torch.from_numpy(_array(archive, value["tensor"]).copy())
-    tensor = flat.view(dtype).reshape(value["shape"])
+    flat = flat.view(dtype) if flat.numel() else torch.empty(0, dtype=dtype)
+    tensor = flat.reshape(value["shape"])
     return tensor.requires_grad_(bool(value["requires_grad"]))
 
 

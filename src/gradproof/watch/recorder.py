@@ -71,13 +71,18 @@ class Recorder:
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
-        """Record what is called inside."""
+        """Record what is called inside, and nothing afterwards."""
+        self._pauses = 0
         with contextlib.ExitStack() as stack:
+            stack.callback(self._stop)
             stack.enter_context(self._checks_unrecorded())
             stack.enter_context(self._functions())
             if importlib.util.find_spec("torch") is not None:
                 stack.enter_context(self._autograd_functions())
             yield
+
+    def _stop(self) -> None:
+        self._pauses = 1
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

@@ -28,13 +28,14 @@ def run_script(path: str, arguments: Sequence[str]) -> int:
     sys.argv[:] = [path, *arguments]
     sys.path[0] = str(Path(path).resolve().parent)
     main = ModuleType("__main__")
-    main.__dict__.update(__file__=path, __spec__=None, __cached__=None)
+    file = str(Path(path).absolute())
+    main.__dict__.update(__file__=file, __spec__=None, __cached__=None)
     main.__dict__["__builtins__"] = sys.modules["builtins"]
     sys.modules["__main__"] = main
 
     def execute() -> None:
-        with io.open_code(str(Path(path).resolve())) as file:
-            code = compile(file.read(), path, "exec")
+        with io.open_code(file) as opened:
+            code = compile(opened.read(), file, "exec")
         exec(code, main.__dict__)
 
     return _exit_code_of(execute)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradproof import _declared, _isolated
+from gradproof import _declared, _isolated, _run
 from gradproof._errors import GradproofError, InputError, NoInputsError
-from gradproof._escape import escaped
 from gradproof._intended import with_hints
 from gradproof._progress import Progress
 from gradproof._workers import Answer, error_answer
+from gradproof.check.targets import parameter_names
 from gradproof.check.verdict import Verdict
 from gradproof.report import Outcome
 from gradproof.watch.calls import Call
 from gradproof.watch.recorder import Recorder
 
 TIMEOUT = 120.0
+POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def outcome(name: str, calls: Sequence[Call], how: How) -> Outcome:
         said = _isolated.run(work, name, how.timeout, how.memory)
     else:
         said = work()
-    return outcome_of(name, said, time.perf_counter() - start)
+    return _run.outcome(name, said, time.perf_counter() - start)
 
 
 def answer(name: str, calls: Sequence[Call], settings: dict[str, Any]) -> Answer:
@@ -113,23 +115,31 @@ def verdict(name: str, calls: Sequence[Call], settings: dict[str, Any]) -> Verdi
     chosen = _declared.resolved(settings)
     verdicts = []
     for call in calls:
-        found = gp.check(call.target, *call.arguments, **chosen, **call.options)
+        target, arguments = _free(call) if call.held else (call.target, call.arguments)
+        found = gp.check(target, *arguments, **chosen, **call.options)
         verdicts.append(with_hints(found, call.target, call.arguments, name))
     return merge(verdicts)
 
 
-def outcome_of(name: str, said: Answer, seconds: float) -> Outcome:
-    """An answer as an outcome, with nothing in it that could steer a terminal."""
-    said = escaped(said)
-    error = said.get("error", {})
-    given = said.get("verdict")
-    return Outcome(
-        target=escaped(name),
-        verdict=None if given is None else Verdict.from_dict(given),
-        kind=error.get("kind"),
-        error=error.get("message"),
-        seconds=seconds,
+def _free(call: Call) -> tuple[Callable[..., Any], list[Any]]:
+    """The target as a function of the arguments that no module holds, and those."""
+    from gradproof.check.targets._torch_context import takes_context
+
+    free = [i for i in range(len(call.arguments)) if i not in call.held]
+
+    def target(*values: Any, **options: Any) -> Any:
+        arguments = list(call.arguments)
+        for position, value in zip(free, values, strict=True):
+            arguments[position] = value
+        return call.target.apply(*arguments, **options)
+
+    skip = int(takes_context(call.target))
+    names = parameter_names(call.target.forward, skip, len(call.arguments))
+    target.__name__ = call.target.__name__
+    target.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(names[i], POSITIONAL) for i in free]
     )
+    return target, [call.arguments[position] for position in free]
 
 
 def _too_large(name: str, size: int) -> Outcome:

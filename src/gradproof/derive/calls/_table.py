@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from gradproof.derive.ir import Value
 
 Call = Callable[..., Any]
 Meaning = TypeVar("Meaning", bound=Call)
@@ -20,6 +23,13 @@ Meaning = TypeVar("Meaning", bound=Call)
 CALLS: dict[tuple[str | None, str], Call] = {}
 _SAME = {"dim": "axis", "keepdim": "keepdims", "dims": "axis"}
 _FIRST = ("input", "a", "x", "self", "m", "arr", "array")
+
+
+class Along(NamedTuple):
+    """What torch gives along an axis: ``.values`` and ``.indices``."""
+
+    values: Value
+    indices: Value
 
 
 def call(*names: str, library: str | None = None) -> Callable[[Meaning], Meaning]:

@@ -159,6 +159,8 @@ def _is_constant(x: Any) -> bool:
 
 @call("flip")
 def flip(x: Value, axis: Any = None, *more: int) -> Value:
+    if not x.ndim:
+        raise ValueError("a single number has no axis to go along")
     axes = tuple(range(x.ndim)) if axis is None else listed((axis, *more))
     return scans.flip(x, axis=int(axes[0]) if len(axes) == 1 else tuple(axes))
 

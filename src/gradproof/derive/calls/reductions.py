@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gradproof.derive.calls._table import call
+from gradproof.derive.calls._table import Along, call
 from gradproof.derive.infer import Axes, axes_of
 from gradproof.derive.ir import Value
 from gradproof.derive.rules import elementwise, reductions, scans, selection
@@ -72,9 +72,9 @@ def _extreme(x: Value, axis: Any, keepdims: bool, name: str) -> Any:
     kept = place(x, axis=int(axis), keepdims=True)
     values = take_along_axis(x, kept, axis=int(axis))
     if keepdims:
-        return values, kept
+        return Along(values, kept)
     gone = axes_of(int(axis), x.ndim)
-    return squeeze(values, axis=gone), place(x, axis=int(axis))
+    return Along(squeeze(values, axis=gone), place(x, axis=int(axis)))
 
 
 @call("max", library="torch")
@@ -178,6 +178,8 @@ def cumprod(x: Value, axis: Any = None, *, include_initial: bool = False) -> Val
 
 
 def _scanned(rule: Reduction, x: Value, axis: Any, first: float | None) -> Value:
+    if not x.ndim:
+        raise ValueError("a single number has no axis to go along")
     if axis is None:
         x, axis = x if x.ndim == 1 else reshape(x, shape=(-1,)), 0
     scanned = rule(x, axis=int(axis))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.derive.calls._table import call
+from gradproof.derive.calls._table import Along, call
 from gradproof.derive.infer import axes_of
 from gradproof.derive.ir import Value, constant
 from gradproof.derive.rules import scans, selection
@@ -167,9 +167,9 @@ def sort(
 @call("sort", library="torch")
 def torch_sort(
     x: Value, axis: int = -1, descending: bool = False, *, stable: bool = False
-) -> tuple[Value, Value]:
+) -> Along:
     values = sort(x, axis, descending=descending)
-    return values, argsort(x, axis, descending=descending)
+    return Along(values, argsort(x, axis, descending=descending))
 
 
 @call("argsort", library="torch")
@@ -182,11 +182,11 @@ def torch_argsort(
 @call("topk")
 def topk(
     x: Value, k: int, axis: int = -1, largest: bool = True, sorted: bool = True
-) -> tuple[Value, Value]:
+) -> Along:
     order = argsort(x, axis, descending=largest)
     first = selection.sliced(axis % x.ndim, None, int(k))
     places = selection.getitem(order, index=first)
-    return selection.take_along_axis(x, places, axis=axis), places
+    return Along(selection.take_along_axis(x, places, axis=axis), places)
 
 
 @call("one_hot")

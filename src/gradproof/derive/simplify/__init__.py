@@ -84,8 +84,11 @@ class _Pass:
 
     def rewritten(self, value: Value) -> Value | None:
         for rule in self.rules.get(value.operation, ()):
+            mark = made_so_far()
             simpler = rule(value, self.uses)
-            if simpler is not None and simpler is not value:
+            if simpler is None or simpler is value:
+                continue
+            if not _negates_a_truth_value(simpler, mark):
                 return simpler
         return None
 
@@ -135,6 +138,25 @@ class _Pass:
             changed = any(a is not b for a, b in zip(parts, parameter, strict=True))
             return parts if changed else parameter
         return parameter
+
+
+def _is_truth_value(value: Value) -> bool:
+    """Whether it is one where it is written; a label's row is made of numbers."""
+    return value.dtype == "bool" and value.operation != "is_label"
+
+
+def _negates_a_truth_value(value: Value, since: int) -> bool:
+    """Whether a rewrite made -(x > y), which is an error in NumPy and torch."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if one.serial < since:
+            continue
+        signed = one.operation in ("negative", "subtract")
+        if signed and any(_is_truth_value(v) for v in one.operands):
+            return True
+        stack.extend(one.operands)
+    return False
 
 
 def _remade(

@@ -1,0 +1,1 @@
+"""Hand-written layers; their authors think that they are right."""
