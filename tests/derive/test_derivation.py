@@ -1,4 +1,4 @@
-"""What gp.derive gives: on three libraries, saved, proved; and what gp.function uses."""
+"""What gp.derive gives: on three libraries, saved, proved; how gp.function uses it."""
 
 import jax
 import jax.numpy as jnp
