@@ -58,7 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gradproof-report",
         metavar="PATH",
-        help="write the report to PATH too; the suffix says the format (.json, ...)",
+        help="write the report to PATH too; the suffix says the format "
+        "(.json, .xml for JUnit, .sarif)",
     )
     parser.addini(
         "gradproof", "check what the tests call: off, report or fail", default="off"

@@ -208,6 +208,7 @@ def test_an_unknown_property_is_a_usage_error(folder):
         ["list"],
         ["nonsense"],
         ["check", "good.py", "--output-format", "html"],
+        ["list", "good.py", "--output-format", "junit"],
         ["check", "good.py", "-j", "0"],
         ["check", "good.py", "--timeout", "0"],
         ["check", "good.py", "--seed", "x"],
@@ -240,6 +241,15 @@ def test_a_wrong_file_is_a_usage_error(project):
     result = gradproof("check", "good.py")
     assert f"{file}: [tool.gradproof] ignore: there is no property" in result.stderr
     assert result.exit_code == 2
+
+
+def test_an_annotation_says_file_and_line(folder):
+    result = gradproof("check", "bad.py", "raises.py", "--output-format", "github")
+    lines = (folder / "bad.py").read_text().splitlines()
+    line = lines.index("def square(x):") + 1
+    first, second, _ = result.stdout.splitlines()
+    assert first.startswith(f"::error file=bad.py,line={line},title=bad.py%3Asquare")
+    assert second.startswith("::error file=raises.py,title=raises.py%3A could not run")
 
 
 def test_list_prints_targets_with_their_kind(folder):

@@ -60,7 +60,8 @@ jobs = 4
         ("ignore = [1]", "ignore must be a list of property names, not [1]"),
         (
             "output-format = 'html'",
-            "output-format must be one of concise, full, json, not 'html'",
+            "output-format must be one of concise, full, json, junit, github, sarif, "
+            "not 'html'",
         ),
     ],
 )

@@ -7,6 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from gradproof import Verdict
+from gradproof._check_options import report_to
+from gradproof.report import Outcome
+
 pytest_plugins = ["pytester"]
 
 LAYERS = """
@@ -109,6 +113,37 @@ def test_what_the_tests_call_is_checked_and_the_run_fails(suite):
 
 def test_a_report_does_not_fail_the_run(suite):
     assert run(suite, "--gradproof=report", "--gradproof-only=layers").ret == 0
+
+
+@pytest.mark.parametrize(
+    ("suffix", "begins"),
+    [
+        (".json", '{\n  "version": 1,'),
+        (
+            ".xml",
+            '<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="gradproof"',
+        ),
+        (".sarif", '{\n  "$schema": "https://json.schemastore.org/sarif-2.1.0.json"'),
+        (".txt", "target "),
+    ],
+)
+def test_the_suffix_says_the_format(tmp_path, suffix, begins):
+    file = tmp_path / "reports" / f"report{suffix}"
+    verdict = Verdict(target="Wrong")
+    report_to(file, [Outcome(target="layers:Wrong", verdict=verdict)])
+    assert file.read_text().startswith(begins)
+
+
+def test_a_report_says_where_a_target_is(suite):
+    run(suite, "--gradproof", "--gradproof-report=report.sarif")
+    log = json.loads((suite.path / "report.sarif").read_text())
+    [result] = log["runs"][0]["results"]
+    [location] = result["locations"]
+    line = LAYERS.strip().splitlines().index("class Wrong(torch.autograd.Function):")
+    assert location["physicalLocation"] == {
+        "artifactLocation": {"uri": "layers.py"},
+        "region": {"startLine": line + 1},
+    }
 
 
 def test_the_workers_of_xdist_are_heard(suite):

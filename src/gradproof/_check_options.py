@@ -13,18 +13,24 @@ import click
 from gradproof import _config, _declared
 from gradproof._command import split, timeout_option
 from gradproof._errors import InputError
-from gradproof.report import FORMATS, Outcome, renderer
+from gradproof.report import FORMATS, Outcome, listing, renderer
 
 DEFAULT_FORMAT = "full"
-BY_SUFFIX = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".html": "html"}
+BY_SUFFIX = {".json": "json", ".xml": "junit", ".sarif": "sarif"}
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-format_option = click.option(
-    "--output-format",
-    type=click.Choice(list(FORMATS)),
-    help=f"How to report.  [default: {DEFAULT_FORMAT}]",
-)
+
+def _format_option(formats: Sequence[str]) -> Callable[[Command], Command]:
+    return click.option(
+        "--output-format",
+        type=click.Choice(list(formats)),
+        help=f"How to report.  [default: {DEFAULT_FORMAT}]",
+    )
+
+
+format_option = _format_option(list(FORMATS))
+list_format_option = _format_option(listing.FORMATS)
 jobs_option = click.option(
     "-j",
     "--jobs",
@@ -116,7 +122,7 @@ def report_to(file: Path, outcomes: Sequence[Outcome]) -> None:
     chosen = BY_SUFFIX.get(file.suffix, DEFAULT_FORMAT)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8") as stream:
-        report(outcomes, chosen if chosen in FORMATS else "json", stream)
+        report(outcomes, chosen, stream)
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from gradproof import _declared
 from gradproof._errors import GradproofError, TargetError
 from gradproof._escape import escaped
+from gradproof._place import place
 from gradproof._progress import Progress
 from gradproof._target import Target, parse
 from gradproof._workers import Answer, Pool, Request
@@ -136,6 +137,7 @@ def _found(text: str, answer: Answer, seconds: float) -> Found:
             kind=answer["error"]["kind"],
             error=answer["error"]["message"],
             seconds=seconds,
+            file=place(text).file,
         )
     source = parse(text).source
     return [(Target(source, name), kind) for name, kind in answer["targets"]]
@@ -159,6 +161,7 @@ def outcomes(
 def outcome(target: str, said: Answer, seconds: float) -> Outcome:
     """An answer as an outcome, with nothing in it that could steer a terminal."""
     answer = escaped(said)
+    file, line = place(target)
     try:
         error = answer.get("error", {})
         verdict = answer.get("verdict")
@@ -168,7 +171,16 @@ def outcome(target: str, said: Answer, seconds: float) -> Outcome:
             kind=error.get("kind"),
             error=error.get("message"),
             seconds=seconds,
+            file=file,
+            line=line,
         )
     except (AttributeError, KeyError, TypeError):  # the target answered in our place
         message = f"{escaped(target)} wrote to gradproof's own pipe"
-        return Outcome(target=target, kind="crash", error=message, seconds=seconds)
+        return Outcome(
+            target=target,
+            kind="crash",
+            error=message,
+            seconds=seconds,
+            file=file,
+            line=line,
+        )

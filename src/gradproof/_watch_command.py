@@ -15,7 +15,7 @@ from gradproof import _declared
 from gradproof._command import DEFAULT_TIMEOUT, load_config, split
 from gradproof._errors import GradproofError
 from gradproof._progress import progress
-from gradproof.report import Outcome
+from gradproof.report import FOR_PEOPLE, Outcome
 
 if TYPE_CHECKING:
     from gradproof.watch.calls import Call
@@ -62,7 +62,7 @@ class FoundError(BaseException):
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="PATH",
-    help="Write the report to PATH too; its suffix says the format.",
+    help="Write the report to PATH too, as its suffix says: .json, .xml or .sarif.",
 )
 @shared.inputs_option
 @shared.check_options
@@ -180,7 +180,7 @@ def _say(
     output_format: str,
     stream: TextIO,
 ) -> None:
-    if not outcomes and output_format != "json":
+    if not outcomes and output_format in FOR_PEOPLE:
         stream.write(
             "gradproof: the script applied no torch.autograd.Function and no "
             "gp.function\n"

@@ -76,7 +76,7 @@ def check(
 
 @main.command(name="list")
 @targets_argument
-@shared.format_option
+@shared.list_format_option
 @shared.jobs_option
 @timeout_option
 def list_command(

@@ -18,7 +18,11 @@ FORMATS = {
     "concise": "gradproof.report.terminal:concise",
     "full": "gradproof.report.terminal:full",
     "json": "gradproof.report.json:render",
+    "junit": "gradproof.report.junit:render",
+    "github": "gradproof.report.github:render",
+    "sarif": "gradproof.report.sarif:render",
 }
+FOR_PEOPLE = ("concise", "full")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,8 @@ class Outcome:
         kind: ``target``, ``inputs``, ``timeout``, ``crash`` or ``internal`` where it
             could not run, or None.
         seconds: how long it took.
+        file: the file that it is in, with slashes, or None where that is not known.
+        line: the line of it that the target begins at, or None likewise.
     """
 
     target: str
@@ -39,6 +45,8 @@ class Outcome:
     error: str | None = None
     kind: str | None = None
     seconds: float = 0.0
+    file: str | None = None
+    line: int | None = None
 
 
 Renderer = Callable[[Sequence[Outcome], TextIO], None]

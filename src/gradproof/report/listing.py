@@ -8,6 +8,8 @@ from typing import TextIO
 
 from gradproof.report.json import VERSION, error, write
 
+FORMATS = ("concise", "full", "json")  # the others have no word for a list
+
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
@@ -25,7 +27,7 @@ class Listed:
 
 
 def render(listed: Sequence[Listed], output_format: str, stream: TextIO) -> None:
-    """Write the targets; ``concise`` and ``full`` leave errors to the caller."""
+    """Write the targets; all but ``json`` leave errors to the caller."""
     if output_format == "json":
         targets = [_entry(each) for each in listed]
         write({"version": VERSION, "targets": targets}, stream)

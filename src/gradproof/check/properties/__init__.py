@@ -8,6 +8,7 @@ of torch's.
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import pkgutil
@@ -93,6 +94,21 @@ def define(
 def names() -> tuple[str, ...]:
     """The names of all properties, without looking into any."""
     return (*_names_in(), *_names_in(TORCH_ONLY))
+
+
+@functools.cache
+def titles() -> dict[str, str]:
+    """The title of each property by its name, without importing any."""
+    found: dict[str, str] = {}
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            match node:
+                case ast.Call(
+                    func=ast.Name("define"),
+                    args=[ast.Constant(str(name)), ast.Constant(str(title))],
+                ):
+                    found[name] = title
+    return found
 
 
 @functools.cache
