@@ -10,6 +10,8 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gradproof._outside import watched
+
 if TYPE_CHECKING:
     from gradproof._function import Function
 
@@ -69,7 +71,7 @@ def translated(
         return None
     from gradproof.derive.translate import translate
 
-    key = ("translated", library, *_key(inputs, options))
+    key = ("translated", library, _outside(function), *_key(inputs, options))
     if key not in function.cache:
         function.cache[key] = translate(function, inputs, options, to=library)
     made: Callable[..., tuple[Any, dict[str, Any]]] = function.cache[key]
@@ -90,7 +92,7 @@ def gradients(
     """
     from gradproof.derive import derive
 
-    key = ("derived", tuple(wrt), *_key(inputs, options))
+    key = ("derived", tuple(wrt), _outside(function), *_key(inputs, options))
     if key not in function.cache:
         function.cache[key] = derive(function, *inputs, wrt=tuple(wrt), **options)
     derivation = function.cache[key]
@@ -100,6 +102,13 @@ def gradients(
         grad_output = tuple(grad for grad, value in pairs if value.is_differentiable)
     found = derivation.gradients(*inputs, grad_output=grad_output)
     return dict(zip(derivation.wrt, found, strict=True))
+
+
+def _outside(function: Function[..., Any]) -> Any:
+    """A key of what the forward reads from outside, which is a constant until then."""
+    if "outside" not in function.cache:
+        function.cache["outside"] = watched(function.forward)
+    return function.cache["outside"]()
 
 
 def _key(inputs: Sequence[Any], options: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -80,6 +80,8 @@ class Function(Generic[P, R]):
     def dispatch(self, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """The output, whatever the call is given."""
         bound, chosen = self.bind(inputs, options)
+        if self.rules and any(hasattr(value, "refuse_rules") for value in bound):
+            next(v for v in bound if hasattr(v, "refuse_rules")).refuse_rules(self)
         return backends.of(self, bound).call(self, bound, chosen)
 
     def __repr__(self) -> str:

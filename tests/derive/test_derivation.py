@@ -155,3 +155,35 @@ def test_what_cannot_be_derived_says_so_at_its_line() -> None:
 
     with pytest.raises(gp.DeriveError, match=r"test_derivation.py:\d+: in spectrum"):
         spectrum.gradients(x[0])
+
+
+def test_shapes_that_broadcast_otherwise() -> None:
+    derivation = gp.derive(lambda a, b: np.sum(a * b), x, x)
+    assert derivation.gradients(x[:1], x[:1])[0].shape == (1, 3)
+    with pytest.raises(gp.InputError) as caught:
+        derivation.gradients(x, x[:1])
+    assert str(caught.value) == (
+        "function was derived for b of shape (2, 3), and this one has (1, 3), with "
+        "other axes to broadcast: derive it for these inputs"
+    )
+
+
+def test_examples_by_name_and_a_number_among_them() -> None:
+    def powered(x, k=2):
+        return np.sum(x**k)
+
+    assert np.allclose(gp.derive(powered, x=x, k=3).gradients(x).x, 3 * x**2)
+    assert np.allclose(gp.function(powered).gradients(x, 3).x, 3 * x**2)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (torch.sin, "sin is not written in Python"),
+        (torch.nn.Linear(3, 4), "Linear is a module: derive its forward"),
+        (lambda x: {"a": x}, "function returned a dict: return an array"),
+    ],
+)
+def test_what_cannot_be_traced(target, message: str) -> None:
+    with pytest.raises(gp.GradproofError, match=message):
+        gp.derive(target, torch.tensor(x))

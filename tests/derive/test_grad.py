@@ -1,5 +1,7 @@
 """gp.grad and gp.value_and_grad."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -37,18 +39,39 @@ def test_other_shapes_are_derived_anew() -> None:
 
 
 def test_derived_once_for_a_shape() -> None:
-    calls = 0
+    calls = itertools.count()
 
     def counted(x):
-        nonlocal calls
-        calls += 1
+        next(calls)
         return np.sum(x**2)
 
     gradient = gp.grad(counted)
     gradient(x)
-    before = calls
+    before = next(calls)
     gradient(x + 1)
-    assert calls == before
+    assert next(calls) == before + 1
+
+
+scale, rows, state = 1.0, np.array([0.0, 1.0]), {"k": 1.0}
+
+
+def reads_outside(x):
+    return np.sum(x * x) * scale + np.sum(rows) * np.sum(x) + state["k"] * np.sum(x)
+
+
+def test_what_is_read_from_outside_may_change() -> None:
+    gradient = gp.grad(reads_outside)
+    assert np.allclose(gradient(x).x, 2 * x + 2)
+    globals()["scale"] = 3.0
+    assert np.allclose(gradient(x).x, 6 * x + 2)
+    rows[0] = 5.0
+    assert np.allclose(gradient(x).x, 6 * x + 7)
+    state["k"] = 10.0
+    assert np.allclose(gradient(x).x, 6 * x + 16)
+
+
+def test_inputs_by_name() -> None:
+    assert np.allclose(gp.grad(f)(x=x, y=y).x, np.cos(x) * y)
 
 
 def test_options() -> None:

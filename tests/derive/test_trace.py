@@ -272,3 +272,68 @@ def test_the_array_api() -> None:
 
     text = gp.derive(f, x).source("numpy")
     assert "np.exp(x)" in text
+
+
+@pytest.mark.parametrize(
+    "decides",
+    [
+        lambda h: h.shape[0] > 2,
+        lambda h: h.size > 5,
+        lambda h: h.shape == (3, 2),
+        lambda h: min(h.shape[0], 2) == 2,
+    ],
+)
+def test_a_decision_by_a_size_holds_for_these_sizes(decides) -> None:
+    def f(x):
+        h = x.T
+        return np.sum(h * h) if decides(h) else np.sum(h)
+
+    assert "assert x.shape == (2, 3)\n" in gp.derive(f, x).source("numpy")
+
+
+def test_no_grad() -> None:
+    def f(x):
+        with torch.no_grad():
+            total = x.sum()
+        return x * total
+
+    assert ".sum is called under no_grad: give what it computes as an input" in (
+        refusal(f, torch.tensor(x))
+    )
+
+
+def test_a_function_with_rules_of_its_own() -> None:
+    @gp.function
+    def rounded(x):
+        return np.round(x)
+
+    @rounded.gradient("x")
+    def straight_through(grad_output):
+        return grad_output
+
+    def f(x):
+        return rounded(x) * x
+
+    assert "rounded has gradient rules of its own, which would not be used" in (
+        refusal(f, x)
+    )
+    assert gp.derive(rounded, x).source("numpy")
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_slice_backwards(library: str) -> None:
+    def f(x):
+        return x[::-1] * 2 + x
+
+    derivation = gp.derive(f, x)
+    to = np.asarray if library == "numpy" else torch.tensor
+    (gradient,) = derivation.gradients(to(x), grad_output=to(x))
+    assert np.allclose(np.asarray(gradient), x[::-1] * 2 + x)
+
+
+def test_a_namespace_means_the_same_for_tensors() -> None:
+    def f(x):
+        xp = gp.namespace(x)
+        return xp.sum(x - xp.max(x, axis=-1, keepdims=True))
+
+    assert np.allclose(gp.derive(f, torch.tensor(x)).gradients(x).x, [[1, 1, -2]] * 2)

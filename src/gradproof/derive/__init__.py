@@ -53,9 +53,15 @@ def derive(
     from gradproof.derive.trace import trace
 
     forward = getattr(f, "forward", None) if hasattr(f, "rules") else f
+    if hasattr(forward, "parameters") and hasattr(forward, "forward"):
+        raise InputError(
+            f"{type(f).__name__} is a module: derive its forward, with the parameters "
+            "that count as inputs, gp.derive(lambda x, weight: ..., x, weight)"
+        )
     if not callable(forward):
         raise InputError(f"gp.derive takes a function, not a {type(f).__name__}")
     given = bind(forward, examples, options)
+    options = {name: v for name, v in options.items() if name not in given}
     types = {name: type_of(value) for name, value in given.items()}
     library = written_in(forward) or library_of(examples)
     inputs = {n: t if t is not None else given[n] for n, t in types.items()}
@@ -73,8 +79,9 @@ def derive(
         raise
     except Exception as error:
         raise DeriveError(
-            f"{program.name}: what was derived does not run, which is a mistake of "
-            f"gradproof's own ({type(error).__name__}: {error})"
+            f"{program.name}: what was derived does not run on these examples "
+            f"({type(error).__name__}: {error}): if {program.name} itself does, that "
+            "is a mistake of gradproof's own"
         ) from error
     return derivation
 
@@ -84,7 +91,13 @@ def bind(
 ) -> dict[str, Any]:
     """The positional arguments by name, defaults filled in."""
     name = getattr(f, "__name__", type(f).__name__)
-    signature = inspect.signature(f)
+    try:
+        signature = inspect.signature(f)
+    except ValueError:
+        raise InputError(
+            f"{name} is not written in Python: derive a function that calls it, "
+            f"def f(x): return {name}(x)"
+        ) from None
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_POSITIONAL:
             raise DeriveError(
@@ -133,6 +146,8 @@ def chosen(
         if not names:
             raise InputError(f"{name}: no example is a floating array")
         return names
+    if not isinstance(wrt, str | list | tuple):
+        raise InputError(f"wrt= takes names of inputs, not {wrt!r}")
     wanted = [wrt] if isinstance(wrt, str) else list(wrt)
     for one in wanted:
         if one not in names:

@@ -83,6 +83,8 @@ class Derivation:
     @cached_property
     def _any_size(self) -> bool:
         """Whether the same source would be written for inputs of other sizes."""
+        if self.program.sizes_matter:
+            return False
         write, seeded = FORMS["numpy"].emit, not self.is_scalar
         try:
             other = self._differentiated(self.retrace(), seeded=seeded)

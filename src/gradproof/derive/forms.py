@@ -75,6 +75,9 @@ def gradients(d: Derivation, inputs: Sequence[Any], grad_output: Any) -> Sequenc
             f"{d.program.name} does not return a single number: "
             "pass grad_output, the gradient of the output"
         )
+    if len(inputs) > len(d.program.inputs):  # what is no array was a constant
+        inputs = [value for value in inputs if hasattr(value, "shape")]
+    _check_shapes(d, inputs)
     library = library_of(inputs)
     if library == "numpy":
         found: Sequence[Any] = by_numpy(d, inputs, grad_output)[1]
@@ -90,6 +93,23 @@ def gradients(d: Derivation, inputs: Sequence[Any], grad_output: Any) -> Sequenc
         grad_output = jax.numpy.ones_like(output)
     pulled = pull(grad_output)
     return [pulled[i] for i in positions]
+
+
+def _check_shapes(d: Derivation, inputs: Sequence[Any]) -> None:
+    """The same ranks, and the same axes to broadcast."""
+    became: dict[int, int] = {}
+    for value, array in zip(d.program.inputs, inputs, strict=True):
+        got = tuple(map(int, getattr(array, "shape", ())))
+        fits = len(got) == value.ndim
+        for before, now in zip(value.shape, got, strict=False):
+            first = became.setdefault(before, now)
+            fits &= now == 1 if before == 1 else (first == 1) == (now == 1)
+        if not fits:
+            raise InputError(
+                f"{d.program.name} was derived for {value.name} of shape "
+                f"{value.shape}, and this one has {got}, with other axes to broadcast: "
+                "derive it for these inputs"
+            )
 
 
 def by_numpy(d: Derivation, inputs: Sequence[Any], grad_output: Any) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradproof._errors import InputError
+from gradproof._outside import watched
 from gradproof.derive import bind, derive
 
 
@@ -33,14 +34,20 @@ def value_and_grad(
     from numpy import ndarray  # the front page imports this file
 
     derived: dict[Any, Callable[..., Any]] = {}
+    outside = watched(f)
+    reads_outside = outside is not tuple
 
     @functools.wraps(f)
     def with_gradients(*inputs: Any, **options: Any) -> Any:
         if options:
-            return _derived(f, wrt, inputs, options)(*inputs)
-        key = tuple(
+            given = bind(f, inputs, options)  # inputs may come by name
+            rest = {n: v for n, v in options.items() if n not in given}
+            return _derived(f, wrt, tuple(given.values()), rest)(*given.values())
+        key: Any = tuple(
             (x.shape, x.dtype) if type(x) is ndarray else _key(x) for x in inputs
         )
+        if reads_outside:
+            key = (key, outside())
         run = derived.get(key)
         if run is None:
             run = derived[key] = _derived(f, wrt, inputs, {})
@@ -65,7 +72,7 @@ def grad(
 def _key(value: Any) -> Any:
     if hasattr(value, "dtype"):
         return (tuple(value.shape), str(value.dtype))
-    return (type(value), value)
+    return (type(value), value if value.__hash__ else repr(value))
 
 
 def _derived(

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradproof.derive.ir import Value
+
+
+_OURS = str(Path(__file__).resolve().parents[1])
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_OURS)
 
 
 class Size(int):
@@ -15,11 +26,14 @@ class Size(int):
     """
 
     value: Value
+    asked: Callable[[], None] | None
 
-    def __new__(cls, number: int, value: Value) -> Size:
-        """The number, and what it stands for."""
+    def __new__(
+        cls, number: int, value: Value, asked: Callable[[], None] | None = None
+    ) -> Size:
+        """The number, what it stands for, and whom to tell if it decides something."""
         size = super().__new__(cls, number)
-        size.value = value
+        size.value, size.asked = value, asked
         return size
 
     def _with(self, operation: str, other: Any, number: Any, swap: bool = False) -> Any:
@@ -31,7 +45,37 @@ class Size(int):
         from gradproof.derive.ir import make
 
         pair = (other, self) if swap else (self, other)
-        return Size(number, make(operation, *pair))
+        return Size(number, make(operation, *pair), self.asked)
+
+    # What a forward decides by a size holds for that size alone.
+
+    def _decides(self) -> int:
+        if self.asked is not None and not _is_ours(sys._getframe(2)):
+            self.asked()
+        return int(self)
+
+    def __lt__(self, other: Any) -> bool:
+        return int.__lt__(self._decides(), other)
+
+    def __le__(self, other: Any) -> bool:
+        return int.__le__(self._decides(), other)
+
+    def __gt__(self, other: Any) -> bool:
+        return int.__gt__(self._decides(), other)
+
+    def __ge__(self, other: Any) -> bool:
+        return int.__ge__(self._decides(), other)
+
+    def __eq__(self, other: object) -> bool:
+        return int.__eq__(self._decides(), other)
+
+    def __ne__(self, other: object) -> bool:
+        return int.__ne__(self._decides(), other)
+
+    __hash__ = int.__hash__
+
+    def __mod__(self, other: Any) -> Any:
+        return self._decides() % other
 
     def __add__(self, other: Any) -> Any:
         return self._with("add", other, _plain(self, other, "__add__"))

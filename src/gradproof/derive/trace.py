@@ -51,6 +51,7 @@ class Program:
         is_tuple: whether it returned a tuple.
         library: whose names it is written in, as far as the inputs tell.
         doc: its docstring's first line, if any.
+        sizes_matter: whether it decided something by a size.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Program:
     is_tuple: bool
     library: str
     doc: str = ""
+    sizes_matter: bool = False
 
 
 def trace(
@@ -102,10 +104,15 @@ def trace(
     outputs = []
     for one in returned if is_tuple else [returned]:
         if not isinstance(one, Tracer):
-            raise DeriveError(
-                f"{name} returned a {type(one).__name__} that does not depend on its "
-                "inputs: return arrays computed from them"
-            )
+            kind = type(one).__name__
+            if isinstance(one, dict | list | tuple):
+                problem = f"a {kind}: return an array, or a tuple of arrays"
+            else:
+                problem = (
+                    f"a {kind} that does not depend on its inputs: return arrays "
+                    "computed from them"
+                )
+            raise DeriveError(f"{name} returned {problem}")
         outputs.append(one.value)
     return Program(
         name=name,
@@ -113,6 +120,7 @@ def trace(
         outputs=outputs,
         is_tuple=is_tuple,
         library=library,
+        sizes_matter=tracing.sizes_matter,
         doc=(inspect.getdoc(function) or "").split("\n")[0],
     )
 
@@ -130,14 +138,27 @@ class _Tracing:
         function: what is traced.
         library: whose meaning a method has.
         sizes: of axes that the forward has asked for, by their number.
+        sizes_matter: whether it decided something by one of them.
     """
 
     function: str
     library: str
     sizes: dict[int, Size] = field(default_factory=dict)
+    sizes_matter: bool = False
+    records_gradients: bool = field(default_factory=lambda: _records_gradients())
+
+    def size_decides(self) -> None:
+        """The forward decided something by a size, so it holds for these alone."""
+        self.sizes_matter = True
 
     def invoke(
-        self, called: str, name: str, args: Sequence[Any], options: Mapping[str, Any]
+        self,
+        called: str,
+        name: str,
+        args: Sequence[Any],
+        options: Mapping[str, Any],
+        *,
+        library: str | None = None,
     ) -> Any:
         """Make the values that a call of this name means.
 
@@ -146,15 +167,21 @@ class _Tracing:
             name: of what is called, ``sum``.
             args: with tracers among them.
             options: likewise.
+            library: whose meaning the name has, if not that of the inputs' library.
         """
         frame = _user_frame()
         self.name_locals(frame)
+        if self.records_gradients and not _records_gradients():
+            raise self.refusal(
+                f"{called} is called under no_grad",
+                "give what it computes as an input that wrt= leaves out",
+            )
         if name.endswith("_") and not name.startswith("_"):
             raise self.refusal(
                 f"{called} writes in place",
                 f"use {called.rstrip('_')}, which gives a new array",
             )
-        meaning = calls.find(name, self.library)
+        meaning = calls.find(name, library or self.library)
         if meaning is None:
             raise self.refusal(
                 f"{called} is not supported",
@@ -287,6 +314,12 @@ class _Tracing:
             yield
         finally:
             sys.setprofile(None)
+
+
+def _records_gradients() -> bool:
+    """Whether torch, if it is there, would record what is computed now."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.is_grad_enabled()
 
 
 def _set_line(value: Value, since: int, line: str) -> None:

@@ -22,11 +22,22 @@ class Tracing(Protocol):
     library: str
     sizes: dict[int, Size]
 
-    def invoke(self, called: str, name: str, args: Any, options: Any) -> Any:
+    def invoke(
+        self,
+        called: str,
+        name: str,
+        args: Any,
+        options: Any,
+        *,
+        library: str | None = None,
+    ) -> Any:
         """Make the values that a call of this name means."""
 
     def refusal(self, problem: str, next_step: str = "") -> DeriveError:
         """An error at the user's line."""
+
+    def size_decides(self) -> None:
+        """The forward decided something by a size."""
 
     def name_of(self, tracer: Tracer) -> str:
         """What the user calls it."""
@@ -51,7 +62,9 @@ class Namespace:
             return getattr(np, name)  # a dtype
 
         def function(*args: Any, **options: Any) -> Any:
-            return self._tracing.invoke(f"{self._prefix}.{name}", name, args, options)
+            return self._tracing.invoke(
+                f"{self._prefix}.{name}", name, args, options, library="array API"
+            )
 
         return function
 
@@ -72,6 +85,14 @@ class Tracer:
         """Call an operation by its name."""
         return self._tracing.invoke(name, name, args, {})
 
+    def refuse_rules(self, function: Any) -> None:
+        """A function with rules of its own means them, and they are not traced."""
+        name = function.__name__
+        raise self._tracing.refusal(
+            f"{name} has gradient rules of its own, which would not be used",
+            f"call {name}.forward(...) to derive through it, or keep {name} outside",
+        )
+
     # What an array knows of itself.
 
     @property
@@ -80,10 +101,9 @@ class Tracer:
         return tuple(self._size(n, axis) for axis, n in enumerate(self.value.shape))
 
     def _size(self, number: int, axis: int) -> int:
-        if number == 1:
-            return number
-        size = Size(number, make("size", self.value, axis=axis))
-        return self._tracing.sizes.setdefault(number, size)
+        made = make("size", self.value, axis=axis)
+        size = Size(number, made, self._tracing.size_decides)
+        return self._tracing.sizes.setdefault(number, size) if number != 1 else size
 
     @property
     def ndim(self) -> int:
@@ -114,7 +134,8 @@ class Tracer:
 
     def _count(self) -> int:
         number = int(np.prod(self.value.shape, dtype=int))
-        return Size(number, make("size", self.value, axis=None))
+        made = make("size", self.value, axis=None)
+        return Size(number, made, self._tracing.size_decides)
 
     def __len__(self) -> int:
         if not self.value.shape:

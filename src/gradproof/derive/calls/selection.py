@@ -33,11 +33,35 @@ def getitem(x: Value, index: Any) -> Value:
     for step in steps:
         if isinstance(step, tuple) and any(isinstance(n, Value) for n in step):
             raise ValueError("a slice by values would have a shape that is not known")
+    backwards = [
+        i
+        for i, step in enumerate(steps)
+        if isinstance(step, tuple) and step[0] == "slice" and (step[3] or 1) < 0
+    ]
+    if backwards:
+        return _reversed(x, steps, arrays, backwards)
     if all(step in (None, "...", ("slice", None, None, None)) for step in steps):
         return _with_new_axes(x, steps)
     if arrays and any(isinstance(step, int) for step in steps):
         return _in_two_steps(x, steps, arrays)
     return selection.getitem(x, *arrays, index=tuple(steps))
+
+
+def _reversed(
+    x: Value, steps: list[Any], arrays: list[Value], backwards: list[int]
+) -> Value:
+    """x[::-1] is flipped: torch has no steps backwards."""
+    whole = ("slice", None, None, -1)
+    plain = all(isinstance(step, tuple) and step[0] == "slice" for step in steps)
+    if arrays or not plain or any(steps[i] != whole for i in backwards):
+        raise ValueError("a slice that goes backwards: take x[::-1] first, or flip")
+    flipped = scans.flip(
+        x, axis=backwards[0] if len(backwards) == 1 else tuple(backwards)
+    )
+    rest = [WHOLE if i in backwards else step for i, step in enumerate(steps)]
+    if all(step == WHOLE for step in rest):
+        return flipped
+    return selection.getitem(flipped, index=tuple(rest))
 
 
 def _with_new_axes(x: Value, steps: list[Any]) -> Value:
