@@ -68,7 +68,7 @@ def by_jax(module, name, arrays, seeds, wrt, scalar):
     def run(inputs, cotangents):
         def partial(*chosen):
             given = {**inputs, **dict(zip(wrt, chosen, strict=True))}
-            outputs = module[name](*given.values())
+            outputs = module[name](*(given[n] for n in arrays))
             several = outputs if isinstance(outputs, tuple) else (outputs,)
             floating = [o for o in several if jnp.issubdtype(o.dtype, jnp.inexact)]
             return tuple(floating), several
