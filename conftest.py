@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
 
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
@@ -37,3 +38,9 @@ pytest_collect_file = Sybil(
     ],
     patterns=["README.md", "docs/*.md"],
 ).pytest()
+
+
+def pytest_configure() -> None:
+    """Started in the background of a shell, tests would ignore interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -187,3 +187,20 @@ def test_examples_by_name_and_a_number_among_them() -> None:
 def test_what_cannot_be_traced(target, message: str) -> None:
     with pytest.raises(gp.GradproofError, match=message):
         gp.derive(target, torch.tensor(x))
+
+
+@pytest.mark.parametrize("times", ["alone", "by x"])
+def test_a_thousand_operations(times: str) -> None:
+    def long(x):
+        h = x
+        for _ in range(1000 if times == "alone" else 500):
+            h = np.sin(h) if times == "alone" else np.sin(h) * x
+        return np.sum(h)
+
+    derivation = gp.derive(long, x)
+    tensor = torch.tensor(x, requires_grad=True)
+    h = tensor
+    for _ in range(1000 if times == "alone" else 500):
+        h = torch.sin(h) if times == "alone" else torch.sin(h) * tensor
+    h.sum().backward()
+    assert np.allclose(derivation.gradients(x).x, tensor.grad, rtol=1e-9, atol=0)

@@ -57,7 +57,12 @@ def holds(values: Iterable[Value], one: Value) -> bool:
     return any(v is one for v in values)
 
 
-def product_of(value: Value, uses: Uses, *, root: bool = True) -> Product:
+DEEPEST = 12  # products within products; longer ones are looked at in pieces
+
+
+def product_of(
+    value: Value, uses: Uses, *, root: bool = True, deep: int = DEEPEST
+) -> Product:
     """A value as a product; an array that is used elsewhere too stays whole."""
     if value.operation == "scalar" and not isinstance(value.number(), bool | complex):
         return Product(value.number(), [], [])
@@ -66,9 +71,10 @@ def product_of(value: Value, uses: Uses, *, root: bool = True) -> Product:
     inside = root or (
         value.primal is not None and (uses.once(value) or not value.shape)
     )
-    if not inside or value.operation not in ("multiply", "divide", "negative"):
+    factors = ("multiply", "divide", "negative")
+    if not inside or not deep or value.operation not in factors:
         return Product(1, [value], [])
-    parts = [product_of(v, uses, root=False) for v in value.operands]
+    parts = [product_of(v, uses, root=False, deep=deep - 1) for v in value.operands]
     first = parts[0]
     if value.operation == "negative":
         return Product(-first.number, first.over, first.under)

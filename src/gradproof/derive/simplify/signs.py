@@ -56,14 +56,17 @@ def with_nothing(value: Value, uses: Uses) -> Value | None:
     return None
 
 
-def _vanishes(value: Value) -> bool:
-    """Whether it is zero, by what it is made from."""
-    if is_number(value, 0) or value.primal is None:
+def _vanishes(value: Value, deep: int = 4) -> bool:
+    """Whether it is zero, by what it is made from.
+
+    A few operations deep: what is made from zeros further down was simplified before.
+    """
+    if is_number(value, 0) or value.primal is None or not deep:
         return is_number(value, 0)
     if value.operation == "multiply":
-        return any(map(_vanishes, value.operands))
+        return any(_vanishes(operand, deep - 1) for operand in value.operands)
     linear = ("broadcast_like", "divide", "expand_dims", "negative", "sum")
-    return value.operation in linear and _vanishes(value.operands[0])
+    return value.operation in linear and _vanishes(value.operands[0], deep - 1)
 
 
 @rewrite("subtract", phases=("fuse", "tidy"))
