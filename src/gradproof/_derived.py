@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gradproof._definition import read_from_outside
 from gradproof._outside import watched
 
 if TYPE_CHECKING:
@@ -28,22 +29,11 @@ def written_in(forward: Callable[..., Any]) -> str | None:
 
 
 def _libraries(forward: Callable[..., Any]) -> Iterator[str]:
-    code = getattr(forward, "__code__", None)
-    if code is None:
-        return
-    outside = dict(getattr(forward, "__globals__", {}))
-    for name, cell in zip(code.co_freevars, forward.__closure__ or (), strict=True):
-        try:
-            outside[name] = cell.cell_contents
-        except ValueError:  # not filled yet
-            continue
-    for name in (*code.co_names, *code.co_freevars):
-        value = outside.get(name)
+    for _, value in read_from_outside(forward):
         if isinstance(value, types.ModuleType):
             yield value.__name__.partition(".")[0]
-        elif isinstance(value, types.FunctionType) and value is not forward:
-            root = (value.__module__ or "").partition(".")[0]
-            yield root if root in LIBRARIES else ""
+        elif isinstance(value, types.FunctionType):
+            yield (value.__module__ or "").partition(".")[0]
 
 
 def library_of(inputs: Sequence[Any]) -> str | None:

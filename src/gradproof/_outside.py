@@ -10,7 +10,7 @@ from typing import Any
 from gradproof._definition import read_from_outside
 
 _CODE = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
-LARGEST = 64  # elements of an array that a derivation may hold as a constant
+LARGEST = 64  # numbers of an array that source may list as a constant
 
 
 def watched(forward: Callable[..., Any]) -> Callable[[], Hashable]:

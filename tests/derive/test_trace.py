@@ -141,12 +141,9 @@ def test_a_library_that_does_not_take_tracers() -> None:
 
 def test_shapes_that_do_not_fit() -> None:
     def f(x):
-        return x + np.ones(5)
+        return x + np.linspace(0, 1, 5)
 
-    assert refusal(f, x) == (
-        "FILE:LINE: in f, np.add: shapes (2, 3) and (5,) do not broadcast\n"
-        "    return x + np.ones(5)"
-    ) or "do not broadcast" in refusal(f, x)
+    assert "shapes (2, 3) and (5,) do not broadcast" in refusal(f, x)
 
 
 def test_a_large_array_from_outside() -> None:

@@ -45,10 +45,9 @@ def derive(
         DeriveError: for what cannot be traced or has no rule, at the line of ``f``.
         InputError: where examples or names in ``wrt`` do not fit ``f``.
     """
-    from gradproof._derived import written_in
+    from gradproof._derived import library_of, written_in
     from gradproof.derive.assumptions import other_sizes
     from gradproof.derive.derivation import Derivation
-    from gradproof.derive.forms import library_of
     from gradproof.derive.proof import prove
     from gradproof.derive.trace import trace
 
@@ -63,7 +62,7 @@ def derive(
     given = bind(forward, examples, options)
     options = {name: v for name, v in options.items() if name not in given}
     types = {name: type_of(value) for name, value in given.items()}
-    library = written_in(forward) or library_of(examples)
+    library = written_in(forward) or library_of(examples) or "numpy"
     inputs = {n: t if t is not None else given[n] for n, t in types.items()}
     program = trace(forward, inputs, options, library=library)
     names = [v.name or "" for v in program.inputs if v.is_differentiable]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradproof._derived import library_of
 from gradproof._errors import InputError
 from gradproof.derive.ir import WEAK
 from gradproof.derive.program import Differentiated
@@ -57,17 +58,6 @@ def _bytes(dtype: str) -> int:
     return 8 if dtype in WEAK else np.dtype(dtype).itemsize
 
 
-def library_of(inputs: Sequence[Any]) -> str:
-    """Whose arrays these are: "torch", "jax", or else "numpy"."""
-    for value in inputs:
-        root = type(value).__module__.partition(".")[0]
-        if root == "torch":
-            return "torch"
-        if root in ("jax", "jaxlib"):
-            return "jax"
-    return "numpy"
-
-
 def gradients(d: Derivation, inputs: Sequence[Any], grad_output: Any) -> Sequence[Any]:
     """The gradients, by the form of the library whose arrays these are."""
     if grad_output is None and not d.is_scalar:
@@ -78,7 +68,7 @@ def gradients(d: Derivation, inputs: Sequence[Any], grad_output: Any) -> Sequenc
     if len(inputs) > len(d.program.inputs):  # what is no array was a constant
         inputs = [value for value in inputs if hasattr(value, "shape")]
     _check_shapes(d, inputs)
-    library = library_of(inputs)
+    library = library_of(inputs) or "numpy"
     if library == "numpy":
         found: Sequence[Any] = by_numpy(d, inputs, grad_output)[1]
         return found

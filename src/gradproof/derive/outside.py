@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from gradproof._derived import library_of
 from gradproof._errors import DefinitionError
 from gradproof.derive import forms, infer, ir
 from gradproof.derive.calls._table import CALLS
@@ -65,7 +66,7 @@ class _Operation:
         for array in arrays:
             if isinstance(array, Tracer):
                 return array.invoke(self.__name__, arrays)
-        form = forms.library_of(arrays)
+        form = library_of(arrays) or "numpy"
         names = [f"x{i}" for i in range(len(arrays))]
         values = [ir.input(name, (), "float64") for name in names]
         writer = Writer(form, {id(v): v.name or "" for v in values})

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from gradproof._errors import DeriveError
+from gradproof._outside import LARGEST
 from gradproof.derive import calls, ir
 from gradproof.derive.ir import (
     Size,
@@ -37,7 +38,6 @@ from gradproof.derive.tracer import Tracer
 
 _OURS = str(Path(__file__).resolve().parents[1])
 _LIBRARIES = ("numpy", "torch", "jax", "array_api_compat")
-LARGEST_CONSTANT = 64
 
 
 @dataclass
@@ -224,7 +224,7 @@ class _Tracing:
         pattern = self.pattern(values)
         if pattern is not None:
             return pattern
-        if values.size > LARGEST_CONSTANT:
+        if values.size > LARGEST:
             raise self.refusal(
                 f"an array of shape {values.shape} is used that is no input",
                 "make it an input: source cannot hold so many numbers",

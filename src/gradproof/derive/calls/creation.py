@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gradproof._outside import LARGEST
 from gradproof.derive.calls._table import call
 from gradproof.derive.calls.shapes import listed
 from gradproof.derive.ir import Size, Value, constant, scalar
@@ -23,7 +24,6 @@ _SHORT = {
     "cfloat": "complex64",
     "cdouble": "complex128",
 }
-LARGEST = 64  # numbers that source still holds
 
 
 def dtype_name(dtype: Any) -> str:
