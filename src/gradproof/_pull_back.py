@@ -54,7 +54,7 @@ def _by_rule(
     assert spec is not None
     grads = grad_output if isinstance(grad_output, tuple) else (grad_output,)
     given = {f"grad_output {i}": grad for i, grad in enumerate(grads)} | dict(values)
-    key = ("wrote nothing", name, repr(call))  # a symbolic size has no hash
+    key = ("wrote nothing", name, call.dtypes)
     before = None if key in function.cache else backend.fingerprint(given)
     gradient = project(
         rule(grad_output, values),
@@ -68,14 +68,17 @@ def _by_rule(
         _check_rule(function, backend, name, before, given)
         function.cache[key] = True
     if rule.once:
-        message = (
-            f"{function.__name__}: the rule for {name!r} is registered with once=True "
-            "and cannot be differentiated: there is no second derivative, nor forward "
-            "mode"
-        )
         needed = [values[one] for one in rule.needs]
-        gradient = backend.refuse(message, gradient, [*grads, *needed])
+        gradient = backend.refuse(once(function, name), gradient, [*grads, *needed])
     return gradient
+
+
+def once(function: Function[..., Any], name: str) -> str:
+    """The message for one who differentiates a rule that is not to be."""
+    return (
+        f"{function.__name__}: the rule for {name!r} is registered with once=True "
+        "and cannot be differentiated: there is no second derivative, nor forward mode"
+    )
 
 
 def _without_rules(

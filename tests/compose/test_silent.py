@@ -10,7 +10,7 @@ import torch
 from torch.autograd import forward_ad
 
 import gradproof as gp
-from gradproof.backends import _torch_eager, _torch_private
+from gradproof.backends import _torch_private
 from tests.compose.functions import CASES
 from tests.libraries import CONVERT
 from tests.test_function import linear
@@ -415,8 +415,3 @@ def test_a_half_gradient_for_a_double_input_is_an_error() -> None:
 
     with pytest.raises(gp.RuleError, match="returned float16"):
         double(ones(3)).sum().backward()
-
-
-def test_what_fits_the_fast_way() -> None:
-    assert _torch_eager.fits(linear)
-    assert not _torch_eager.fits(kernel)

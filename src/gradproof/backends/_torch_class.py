@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def general(function: Function[..., Any], backend: Backend) -> Any:
     """The class for every context."""
-    parts = _Parts(function, backend)
+    parts = Parts(function, backend)
     return subclass(
         function,
         torch.autograd.Function,
@@ -53,7 +53,7 @@ def subclass(function: Function[..., Any], base: Any, **methods: Any) -> Any:
     )
 
 
-class _Parts:
+class Parts:
     """The methods of the classes; what ``apply`` is given and returns is flat."""
 
     def __init__(self, function: Function[..., Any], backend: Backend):
@@ -78,7 +78,7 @@ class _Parts:
         ctx.call = call if pushes else call.only(ctx.needs_input_grad[: self.count])
         needed = function.needed(ctx.call)
         if needed.intersection(function.intermediates):
-            needed.update(function.inputs)  # see _through_intermediates
+            needed.update(function.inputs)  # see through_intermediates
         ctx.kept, tensors = set_aside(function.keep(needed, inputs, ran))
         ctx.save_for_backward(*tensors)
         if pushes:
@@ -88,9 +88,11 @@ class _Parts:
         outputs = len(ctx.call.outputs)
         gradients = self._by_rules(ctx, grads[:outputs])
         if any(one is not None for one in grads[outputs:]):
-            more = self._through_intermediates(ctx, grads[outputs:])
-            pairs = zip(gradients, more, strict=True)
-            gradients = [b if a is None else a + b for a, b in pairs]
+            kept = {**taken_back(ctx.kept, ctx.saved_tensors), **ctx.options}
+            positions = ctx.call.only(ctx.needs_input_grad[: self.count]).differentiated
+            with autocast_as(ctx.device, ctx.autocast):
+                more = self.through_intermediates(kept, grads[outputs:], positions)
+            gradients = list(map(added, gradients, more))
         return (*gradients, *(None for _ in self.function.options))
 
     def _by_rules(self, ctx: Any, incoming: tuple[Any, ...]) -> list[Any]:
@@ -119,7 +121,12 @@ class _Parts:
         options = zip(self.function.options, flat[self.count :], strict=True)
         return flat[: self.count], dict(options)
 
-    def _through_intermediates(self, ctx: Any, incoming: tuple[Any, ...]) -> list[Any]:
+    def through_intermediates(
+        self,
+        values: Mapping[str, Any],
+        incoming: tuple[Any, ...],
+        positions: Sequence[int],
+    ) -> list[Any]:
         """In a second derivative, what flows back into the ``gp.save`` values.
 
         A rule's result depends on the inputs through the intermediates it was given.
@@ -129,19 +136,20 @@ class _Parts:
         function = self.function
         saved = zip(function.intermediates, incoming, strict=True)
         found = {name: gradient for name, gradient in saved if gradient is not None}
-        kept = taken_back(ctx.kept, ctx.saved_tensors)
+        options = {name: values[name] for name in function.options}
 
         def intermediates(*inputs: Any) -> tuple[Any, ...]:
-            ran = function.run(inputs, ctx.options)
+            ran = function.run(inputs, options)
             return tuple(ran.intermediates[name] for name in found)
 
-        inputs = [kept[name] for name in function.inputs]
-        call = ctx.call.only(ctx.needs_input_grad[: self.count])
-        with autocast_as(ctx.device, ctx.autocast):
-            _, pull = differentiate(
-                self.backend, intermediates, inputs, call.differentiated
-            )
-            return pull(tuple(found.values()))
+        inputs = [values[name] for name in function.inputs]
+        _, pull = differentiate(self.backend, intermediates, inputs, positions)
+        return pull(tuple(found.values()))
+
+
+def added(first: Any, second: Any) -> Any:
+    """The sum of two gradients, either of which may be missing."""
+    return second if first is None else first if second is None else first + second
 
 
 def pack(ran: Forward) -> Any:

@@ -64,12 +64,14 @@ class Made(NamedTuple):
 
     Attributes:
         general: the subclass of ``torch.autograd.Function`` for every context.
+        apply: its ``apply``, for where no transform is active.
         in_graph: a call as ``torch.compile`` has it: one step, which it does not look
             into before autograd has.
         tried: whether the fast way was made, where there is one.
     """
 
     general: Any
+    apply: Callable[..., Any]
     in_graph: Any
     tried: bool = False
 
@@ -98,7 +100,8 @@ def call(function: Function[..., Any], inputs: tuple[Any, ...], options: Any) ->
         # Nothing can ask for a gradient: spare inference the price of a Function.
         return function.plain(inputs, options)
     _refuse_options(function, options)
-    return unpack(function, made.general.apply(*inputs, *options.values())).output
+    apply = made.general.apply if forward_mode.is_on() else made.apply
+    return unpack(function, apply(*inputs, *options.values())).output
 
 
 def prepared(function: Function[..., Any]) -> Made:
@@ -114,9 +117,12 @@ def prepared(function: Function[..., Any]) -> Made:
             return call(function, inputs, options)
 
         torch.compiler.allow_in_graph(in_graph)  # type: ignore[no-untyped-call]
-        function.torch_made = Made(general(function, THIS), in_graph)
-    made: Made = function.torch_made
-    return made
+        made = general(function, THIS)
+        shortcuts = _torch_private.SHORTCUTS
+        apply = made.apply if shortcuts is None else shortcuts.apply_of(made)
+        function.torch_made = Made(made, apply, in_graph)
+    found: Made = function.torch_made
+    return found
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]

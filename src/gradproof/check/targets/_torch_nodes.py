@@ -103,8 +103,19 @@ def _of_node(
         edge = next(edges, None) if needed else None
         if edge is None or index >= len(returned):
             continue
-        found.append(_compare(returned[index], edge, names))
+        gradient = returned[index]
+        if getattr(node._forward_cls, "engine_finishes", False):
+            gradient = _finished(gradient, edge[0]._input_metadata[edge[1]])
+        found.append(_compare(gradient, edge, names))
     return found
+
+
+def _finished(gradient: Any, expected: Any) -> Any:
+    """As the engine hands it on, where a class of ours leaves it that."""
+    try:
+        return gradient.sum_to_size(expected.shape).to(expected.dtype)
+    except (RuntimeError, AttributeError):
+        return gradient
 
 
 def _compare(
