@@ -649,3 +649,31 @@ def test_options_that_are_equal_but_not_the_same_stay_apart(library) -> None:
     for sign, true in ((True, 6), (1, 1), (1.0, 1), (True, 6)):
         for table in ([1], {}):  # nor need they be hashable
             assert float(power.gradients(x, sign=sign, table=table).x) == true
+
+
+def test_a_forward_that_writes_to_what_backward_reads_is_an_error() -> None:
+    @gp.function
+    def square(x):
+        x *= x
+        return x * 1
+
+    @square.gradient("x")
+    def square_x(grad_output, x):
+        return 2 * grad_output * x
+
+    with pytest.raises(gp.DefinitionError, match="square: .* writes into 'x', which"):
+        square.gradients(np.array([1.0, 2.0]), grad_output=np.ones(2))
+
+    @gp.function
+    def exp(x):
+        e = gp.save(e=np.exp(x))
+        y = e * 1
+        e *= 5
+        return y
+
+    @exp.gradient("x")
+    def exp_x(grad_output, e):
+        return grad_output * e
+
+    with pytest.raises(gp.DefinitionError, match="exp: .* 'e', which was named with"):
+        exp.gradients(np.array([1.0, 2.0]), grad_output=np.ones(2))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import dis
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from types import CodeType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradproof._errors import DefinitionError
+from gradproof._outside import codes
 from gradproof._rule import OUTPUT
 from gradproof._save import save
 
@@ -54,28 +52,12 @@ def saved_names(forward: Callable[..., Any]) -> tuple[str, ...]:
     tells the rest.
     """
     scope = getattr(inspect.unwrap(forward), "__globals__", {})
-    codes = list(_codes(forward))
-    names = {name for code in codes for name in (*code.co_names, *code.co_freevars)}
+    found = list(codes(forward))
+    names = {name for code in found for name in (*code.co_names, *code.co_freevars)}
     if not any(name == "save" or scope.get(name) is save for name in names):
         return ()
-    tuples = (c for code in codes for c in code.co_consts if isinstance(c, tuple))
+    tuples = (c for code in found for c in code.co_consts if isinstance(c, tuple))
     return tuple(name for keywords in tuples for name in keywords if type(name) is str)
-
-
-def read_from_outside(forward: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
-    """Names and values of the globals and closure variables that its code loads."""
-    forward = inspect.unwrap(forward)
-    if not inspect.isfunction(forward):
-        return
-    for code in _codes(forward):
-        for instruction in dis.get_instructions(code):
-            name = instruction.argval
-            if instruction.opname == "LOAD_GLOBAL" and name in forward.__globals__:
-                yield name, forward.__globals__[name]
-    cells = forward.__closure__ or ()
-    for name, cell in zip(forward.__code__.co_freevars, cells, strict=True):
-        with contextlib.suppress(ValueError):  # nothing was assigned to it yet
-            yield name, cell.cell_contents
 
 
 def are_in_one_file(first: Callable[..., Any], second: Callable[..., Any]) -> bool:
@@ -91,13 +73,3 @@ def suggest(name: str, known: Sequence[str], otherwise: str) -> str:
     """The name that was meant, or all there are."""
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"{otherwise} {', '.join(known)}"
-
-
-def _codes(forward: Callable[..., Any]) -> Iterator[CodeType]:
-    """Its code, and that of the functions and comprehensions inside."""
-    pending = [getattr(inspect.unwrap(forward), "__code__", None)]
-    while pending:
-        code = pending.pop()
-        if isinstance(code, CodeType):
-            yield code
-            pending.extend(c for c in code.co_consts if isinstance(c, CodeType))

@@ -10,13 +10,15 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradproof._definition import read_from_outside
-from gradproof._outside import watched
+from gradproof._outside import read_from_outside, watched
 
 if TYPE_CHECKING:
     from gradproof._function import Function
 
 LIBRARIES = ("numpy", "torch", "jax")
+
+# Numbers that torch.compile leaves open; one that is looked at, it takes as a constant.
+SYMBOLIC = {"SymInt": int, "SymFloat": float, "SymBool": bool}
 
 
 def written_in(forward: Callable[..., Any]) -> str | None:
@@ -61,6 +63,7 @@ def translated(
         return None
     from gradproof.derive.translate import translate
 
+    options = {name: _settled(value) for name, value in options.items()}
     key = ("translated", library, _outside(function), *_key(inputs, options))
     if key not in function.cache:
         function.cache[key] = translate(function, inputs, options, to=library)
@@ -108,5 +111,13 @@ def _key(inputs: Sequence[Any], options: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _type(value: Any) -> Any:
     if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return (tuple(value.shape), str(value.dtype))
+        return (tuple(map(int, value.shape)), str(value.dtype))
     return (type(value), value if value.__hash__ else repr(value))
+
+
+def _settled(value: Any) -> Any:
+    """An option of which nothing is left open."""
+    if isinstance(value, tuple):
+        return tuple(map(_settled, value))
+    number = SYMBOLIC.get(type(value).__name__)
+    return number(value) if number else value

@@ -16,7 +16,7 @@ from gradproof._definition import are_in_one_file, read_signature, saved_names, 
 from gradproof._errors import DefinitionError, InputError, RuleError
 from gradproof._pull_back import check_unwritten, pull_back
 from gradproof._rule import OUTPUT, CallSpec, Rule
-from gradproof._save import collect, saved_into
+from gradproof._save import Marked, collect, saved_into
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -248,7 +248,10 @@ class Function(Generic[P, R]):
         at_once: bool,
     ) -> tuple[Any, Callable[[Any], Sequence[Any]]]:
         """The output and the pass back through the rules, without any autodiff."""
-        ran = self.run(inputs, options)
+        looked = "wrote nothing" in self.cache
+        fingerprint = None if looked else backend.fingerprint
+        ran = self.run(inputs, options, fingerprint=fingerprint)
+        self.cache["wrote nothing"] = True
         call = CallSpec.of(backend, inputs, ran.output)
         values = {**self.keep(self.needed(call), inputs, ran), **options}
         before = None if at_once else backend.fingerprint(values)
@@ -279,7 +282,8 @@ class Function(Generic[P, R]):
                 )
         if len(inputs) == len(self.inputs) and keywords.keys() <= self.options.keys():
             options = {**self.options, **keywords}
-            if inspect.Parameter.empty not in options.values():
+            # By identity: torch.compile cannot compare what it leaves open.
+            if all(one is not inspect.Parameter.empty for one in options.values()):
                 return tuple(inputs), options
         try:
             bound = self.signature.bind(*inputs, **keywords)
@@ -317,9 +321,30 @@ class Function(Generic[P, R]):
             return None
         return _derived.translated(self, inputs, options)
 
-    def run(self, inputs: Sequence[Any], options: Mapping[str, Any]) -> Forward:
-        """Run the forward, collecting the intermediates that rules ask for."""
+    def run(
+        self,
+        inputs: Sequence[Any],
+        options: Mapping[str, Any],
+        *,
+        fingerprint: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None,
+    ) -> Forward:
+        """Run the forward, collecting the intermediates that rules ask for.
+
+        Args:
+            inputs: the arrays.
+            options: all options.
+            fingerprint: where given, used to see that nothing kept is written to.
+
+        Raises:
+            DefinitionError: for a forward that did not save what a rule asks for, or
+                wrote to what backward reads.
+        """
         collected: dict[str, Any] = {}
+        given = None
+        if fingerprint is not None:
+            collected, given = Marked(fingerprint), Marked(fingerprint)
+            for name, value in zip(self.inputs, inputs, strict=True):
+                given[name] = value
         output: Any
         other = self._in_other_names(inputs, options)
         if other is not None:
@@ -328,6 +353,9 @@ class Function(Generic[P, R]):
             with collect(collected):
                 output = self.forward(*inputs, **options)
             self.checked(output)
+        if given is not None and isinstance(collected, Marked):
+            self._refuse_writes(given.written(), "is an input")
+            self._refuse_writes(collected.written(), "was named with gp.save")
         taken = {*self.inputs, *self.options, OUTPUT, "grad_output"}.intersection(
             collected
         )
@@ -343,6 +371,13 @@ class Function(Generic[P, R]):
                     f"not save in this call: name it with gp.save({name}=...)"
                 )
         return Forward(output, {name: collected[name] for name in self.intermediates})
+
+    def _refuse_writes(self, names: Sequence[str], what: str) -> None:
+        for name in names:
+            raise DefinitionError(
+                f"{self.__name__}: the forward writes into {name!r}, which {what}: "
+                "rules would be given what it wrote: write to a copy of it"
+            )
 
     def needed(self, call: CallSpec) -> set[str]:
         """Names of what backward asks for, for the inputs that get a gradient."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -43,6 +43,24 @@ def save(**values: Any) -> Any:
             collected[name] = value
     first, *more = values.values()
     return (first, *more) if more else first
+
+
+class Marked(dict[str, Any]):
+    """What a forward saves, and how each looked then."""
+
+    def __init__(self, fingerprint: Callable[[Mapping[str, Any]], dict[str, Any]]):
+        super().__init__()
+        self._fingerprint = fingerprint
+        self.before: dict[str, Any] = {}
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        self.before.update(self._fingerprint({name: value}))
+
+    def written(self) -> list[str]:
+        """Names of what has been written to since."""
+        now = self._fingerprint(self)
+        return [name for name in self if now[name] != self.before[name]]
 
 
 @contextmanager

@@ -111,3 +111,32 @@ def test_an_input_that_is_not_there() -> None:
     assert str(caught.value) == (
         "f cannot be differentiated in 'z': its floating inputs are x, y"
     )
+
+
+def reads_what_comes_later(x):
+    return later * np.sum(x**2)  # noqa: F821 - not yet there
+
+
+def calls_another(x):
+    return reads_what_comes_later(x) + 1
+
+
+class Model:
+    rate = 2.0
+
+    def loss(self, x):
+        return self.rate * np.sum(x)
+
+
+def test_what_is_read_may_be_defined_later_in_another_function_or_an_attribute() -> (
+    None
+):
+    gradients = [gp.grad(reads_what_comes_later), gp.grad(calls_another)]
+    model = Model()
+    of_method = gp.grad(model.loss)
+    for number in (1.0, 5.0):
+        globals()["later"] = number
+        model.rate = number
+        for gradient in gradients:
+            assert np.allclose(gradient(x).x, 2 * number * x)
+        assert np.allclose(of_method(x).x, number)

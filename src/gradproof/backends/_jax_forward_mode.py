@@ -49,6 +49,17 @@ def is_possible(
     return bool(function.cache[key])
 
 
+def refused(function: Function[..., Any]) -> TypeError:
+    """What JAX raises for a ``custom_vjp``, with whose it is, and why."""
+    once = [name for name, rule in function.rules.items() if rule.once]
+    why = (
+        f"the rule for {once[0]!r} is registered with once=True"
+        if once
+        else "JAX cannot transpose its rules"
+    )
+    return TypeError(f"{function.__name__} has no forward-mode derivative: {why}")
+
+
 def _try(
     function: Function[..., Any], backend: Backend, inputs: Sequence[Any], options: Any
 ) -> bool:

@@ -128,8 +128,9 @@ def _forward_source(function: Function[..., Any]) -> Iterator[str]:
     yield "    _needs = _ctx.needs_input_grad"
     if function.intermediates:
         chosen = ", ".join(f"{name!r}: {name}" for name in options)
-        yield f"    _ran = _run(({', '.join(inputs)},), {{{chosen}}})"
-        yield f"    {OUTPUT}, _result = _ran.output, _pack(_ran)"
+        given = f"({', '.join(inputs)},)"
+        yield f"    _ran = _run({given}, {{{chosen}}})"
+        yield f"    {OUTPUT}, _result = _ran.output, _pack(_ran, {given})"
     else:
         yield f"    {OUTPUT} = _result = _forward({', '.join((*inputs, *keywords))})"
     count = f"len({OUTPUT}) if type({OUTPUT}) is tuple else 1"

@@ -12,6 +12,7 @@ from gradproof._function import Forward
 from gradproof._rule import CallSpec
 from gradproof.backends import _torch_forward_mode as forward_mode
 from gradproof.backends import differentiate
+from gradproof.backends._torch_outside import run_and_look
 from gradproof.backends._torch_tensors import (
     autocast_as,
     autocast_dtype,
@@ -60,9 +61,16 @@ class Parts:
         self.function = function
         self.backend = backend
         self.count = len(function.inputs)
+        self.looked = False
 
     def forward(self, *flat: Any) -> Any:
-        return pack(self.function.run(*self._split(flat)))
+        inputs, options = self._split(flat)
+        if self.looked or forward_mode.is_on() or torch.compiler.is_compiling():
+            return pack(self.function.run(inputs, options), inputs)
+        look = self.backend.fingerprint
+        ran = run_and_look(self.function, inputs, options, look)
+        self.looked = True
+        return pack(ran, inputs)
 
     def setup_context(self, ctx: Any, flat: tuple[Any, ...], result: Any) -> None:
         function = self.function
@@ -118,8 +126,9 @@ class Parts:
         return found if len(found) > 1 else found[0]
 
     def _split(self, flat: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        options = zip(self.function.options, flat[self.count :], strict=True)
-        return flat[: self.count], dict(options)
+        options = map(opened, flat[self.count :])
+        by_name = zip(self.function.options, options, strict=True)
+        return flat[: self.count], dict(by_name)
 
     def through_intermediates(
         self,
@@ -152,18 +161,47 @@ def added(first: Any, second: Any) -> Any:
     return second if first is None else first if second is None else first + second
 
 
-def pack(ran: Forward) -> Any:
+class _Closed:
+    """A container that a transform of torch's must not look into."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+
+def closed(option: Any) -> Any:
+    """An option as one argument, whatever it holds."""
+    return _Closed(option) if isinstance(option, tuple | list | dict) else option
+
+
+def opened(option: Any) -> Any:
+    """The inverse of ``closed``."""
+    return option.value if isinstance(option, _Closed) else option
+
+
+def pack(ran: Forward, inputs: Sequence[Any]) -> Any:
     """Outputs and intermediates side by side; one alone as it is."""
     outputs = ran.output if isinstance(ran.output, tuple) else (ran.output,)
-    together: tuple[Any, ...] = outputs
-    for value in ran.intermediates.values():
-        # One tensor cannot have the tangents of two places.
-        together += (value.view_as(value) if _is_in(value, together) else value,)
-    return together if len(together) > 1 else together[0]
+    together: list[Any] = []
+    for value in (*outputs, *ran.intermediates.values()):
+        together.append(_apart(value, (*inputs, *together)))
+    return tuple(together) if len(together) > 1 else together[0]
 
 
-def _is_in(value: Any, several: Sequence[Any]) -> bool:
-    return isinstance(value, torch.Tensor) and any(one is value for one in several)
+def _apart(value: Any, others: Sequence[Any]) -> Any:
+    """The value as a tensor of its own: one cannot have the tangents of two places."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    tensors = [one for one in others if isinstance(one, torch.Tensor)]
+    # Of a view torch wants the tangent as a view, which a transposed rule is not.
+    if forward_mode.is_on() and any(_is_view_of(value, one) for one in tensors):
+        return value.clone()
+    return value.view_as(value) if any(one is value for one in tensors) else value
+
+
+def _is_view_of(value: Any, other: Any) -> bool:
+    if value is other:
+        return True
+    return value._is_view() and (value._base is other or value._base is other._base)
 
 
 def unpack(function: Function[..., Any], result: Any) -> Forward:

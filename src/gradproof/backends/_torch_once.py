@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from gradproof.backends import _torch_forward_mode as forward_mode
+
 
 class _Refuse(torch.autograd.Function):
     """The identity, with no derivative.
@@ -18,7 +20,7 @@ class _Refuse(torch.autograd.Function):
 
     @staticmethod
     def forward(message: str, gradient: Any, *given: Any) -> Any:
-        return gradient.clone()
+        return gradient.view_as(gradient)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -35,5 +37,9 @@ class _Refuse(torch.autograd.Function):
 
 def refuse(message: str, gradient: Any, given: list[Any]) -> Any:
     """The gradient, whose own derivative in what the rule was given is an error."""
-    tensors = (one for one in given if isinstance(one, torch.Tensor))
+    if not torch.is_grad_enabled() and not forward_mode.is_on():
+        return gradient  # nothing can differentiate it
+    # Several outputs, and their gradients, come as a tuple.
+    several = (one if isinstance(one, tuple) else (one,) for one in given)
+    tensors = (t for one in several for t in one if isinstance(t, torch.Tensor))
     return _Refuse.apply(message, gradient, *tensors)  # type: ignore[no-untyped-call]

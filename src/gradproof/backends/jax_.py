@@ -76,8 +76,14 @@ def call(function: Function[..., Any], inputs: tuple[Any, ...], options: Any) ->
     if "jax" not in function.cache:
         function.cache["jax"] = _build(function), forward_mode.build(function, THIS)
     by_vjp, by_jvp = function.cache["jax"]
-    both_ways = forward_mode.is_possible(function, THIS, inputs, options)
-    return (by_jvp if both_ways else by_vjp)(options, *inputs)
+    if forward_mode.is_possible(function, THIS, inputs, options):
+        return by_jvp(options, *inputs)
+    try:
+        return by_vjp(options, *inputs)
+    except TypeError as error:
+        if "forward-mode" not in str(error):
+            raise
+        raise forward_mode.refused(function) from None
 
 
 def fingerprint(values: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from typing import cast as typing_cast
 
 import torch
+from torch.autograd import forward_ad
 
-from gradproof._definition import read_from_outside
-from gradproof._errors import DefinitionError
 from gradproof._function import DEFINED
 from gradproof._rule import ArraySpec
 from gradproof.backends import _torch_eager, _torch_private, not_differentiated
 from gradproof.backends import _torch_forward_mode as forward_mode
-from gradproof.backends._torch_class import general, subclass, unpack
+from gradproof.backends import _torch_outside as outside
+from gradproof.backends._torch_class import closed, general, subclass, unpack
 from gradproof.backends._torch_once import refuse as refuse
 from gradproof.backends._torch_tensors import dtype_name
 
@@ -67,12 +67,14 @@ class Made(NamedTuple):
         apply: its ``apply``, for where no transform is active.
         in_graph: a call as ``torch.compile`` has it: one step, which it does not look
             into before autograd has.
+        numbers: functions that read the numbers it reads from outside.
         tried: whether the fast way was made, where there is one.
     """
 
     general: Any
     apply: Callable[..., Any]
     in_graph: Any
+    numbers: tuple[Callable[[], Any], ...]
     tried: bool = False
 
 
@@ -89,19 +91,26 @@ def fingerprint(values: Mapping[str, Any]) -> dict[str, Any]:
 def call(function: Function[..., Any], inputs: tuple[Any, ...], options: Any) -> Any:
     """The output, part of the autograd graph where gradients are recorded."""
     if torch.compiler.is_dynamo_compiling():
-        _prepare(function.number)
+        in_transform = _prepare(function.number)
+        for position, read in enumerate(function.torch_made.numbers):
+            if read() != _now(function.number, str(position)):  # a guard, as it is read
+                raise AssertionError
+        # A guard too: what was compiled without dual numbers is not for them.
+        if not in_transform and forward_ad._current_level >= 0:
+            _refuse_dual_numbers(function.number)
         return function.torch_made.in_graph(*inputs, **options)
     made = prepared(function)
-    if not made.tried and not torch.compiler.is_compiling():
-        function.torch_made = made = made._replace(tried=True)
-        if _torch_eager.fits(function):
-            _torch_eager.specialise(function, THIS)
     if not torch.is_grad_enabled() and not forward_mode.is_on():
         # Nothing can ask for a gradient: spare inference the price of a Function.
         return function.plain(inputs, options)
     _refuse_options(function, options)
     apply = made.general.apply if forward_mode.is_on() else made.apply
-    return unpack(function, apply(*inputs, *options.values())).output
+    flat = apply(*inputs, *map(closed, options.values()))
+    if not made.tried and not torch.compiler.is_compiling():
+        function.torch_made = made._replace(tried=True)
+        if _torch_eager.fits(function):
+            _torch_eager.specialise(function, THIS)
+    return unpack(function, flat).output
 
 
 def prepared(function: Function[..., Any]) -> Made:
@@ -111,7 +120,7 @@ def prepared(function: Function[..., Any]) -> Made:
         DefinitionError: for a forward that reads a tensor which requires grad.
     """
     if function.torch_made is None:
-        _refuse_outside_tensors(function)
+        outside.refuse_tensors(function)
 
         def in_graph(*inputs: Any, **options: Any) -> Any:
             return call(function, inputs, options)
@@ -120,15 +129,37 @@ def prepared(function: Function[..., Any]) -> Made:
         made = general(function, THIS)
         shortcuts = _torch_private.SHORTCUTS
         apply = made.apply if shortcuts is None else shortcuts.apply_of(made)
-        function.torch_made = Made(made, apply, in_graph)
+        function.torch_made = Made(made, apply, in_graph, outside.numbers(function))
     found: Made = function.torch_made
     return found
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _prepare(number: str) -> None:
-    """Prepare a function while torch.compile traces a call: it cannot trace this."""
-    prepared(DEFINED[number])
+def _prepare(number: str) -> bool:
+    """Prepare a function while torch.compile traces a call: it cannot trace this.
+
+    Returns:
+        Whether a transform is active.
+    """
+    function = DEFINED[number]
+    prepared(function)
+    outside.refuse_constants(function)
+    shortcuts = _torch_private.SHORTCUTS
+    return shortcuts is None or shortcuts.transforms_are_active()
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _now(number: str, position: str) -> Any:
+    """What a function reads from outside, as torch.compile finds it."""
+    return DEFINED[number].torch_made.numbers[int(position)]()
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _refuse_dual_numbers(number: str) -> None:
+    raise NotImplementedError(
+        f"{DEFINED[number].__name__}: torch.compile drops the tangents of dual numbers "
+        "that come from outside: call it uncompiled, or compile torch.func.jvp of it"
+    )
 
 
 def autograd_function(function: Function[..., Any]) -> Any:
@@ -139,7 +170,8 @@ def autograd_function(function: Function[..., Any]) -> Any:
         def apply(*inputs: Any, **options: Any) -> Any:
             bound, chosen = function.bind(inputs, options)
             _refuse_options(function, chosen)
-            return unpack(function, made.apply(*bound, *chosen.values())).output
+            flat = map(closed, chosen.values())
+            return unpack(function, made.apply(*bound, *flat)).output
 
         function.cache["torch.apply"] = subclass(function, made, apply=apply)
     return function.cache["torch.apply"]
@@ -147,15 +179,6 @@ def autograd_function(function: Function[..., Any]) -> Any:
 
 def _refuse_options(function: Function[..., Any], options: dict[str, Any]) -> None:
     for option, value in options.items():
-        if owns(value) and value.requires_grad:
+        values = value if isinstance(value, list | tuple) else (value,)
+        if any(owns(one) and one.requires_grad for one in values):
             raise not_differentiated(function, option)
-
-
-def _refuse_outside_tensors(function: Function[..., Any]) -> None:
-    """A tensor that the forward does not get as an input would lose its gradient."""
-    for name, value in read_from_outside(function.forward):
-        if owns(value) and value.requires_grad:
-            raise DefinitionError(
-                f"{function.__name__} reads {name!r} from outside, a tensor that "
-                "requires grad, and would give it no gradient: make it an input"
-            )

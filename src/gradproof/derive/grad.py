@@ -34,11 +34,13 @@ def value_and_grad(
     from numpy import ndarray  # the front page imports this file
 
     derived: dict[Any, Callable[..., Any]] = {}
-    outside = watched(f)
-    reads_outside = outside is not tuple
+    outside: Callable[[], Any] | None = None
 
     @functools.wraps(f)
     def with_gradients(*inputs: Any, **options: Any) -> Any:
+        nonlocal outside
+        if outside is None:  # what it reads may be defined after it
+            outside = watched(f)
         if options:
             given = bind(f, inputs, options)  # inputs may come by name
             rest = {n: v for n, v in options.items() if n not in given}
@@ -46,7 +48,7 @@ def value_and_grad(
         key: Any = tuple(
             (x.shape, x.dtype) if type(x) is ndarray else _key(x) for x in inputs
         )
-        if reads_outside:
+        if outside is not tuple:
             key = (key, outside())
         run = derived.get(key)
         if run is None:

@@ -1,0 +1,150 @@
+"""What a gp.function reads from outside, on torch."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+import torch
+
+import gradproof as gp
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own
+
+temperature = 2.0
+settings = types.SimpleNamespace(k=3)
+layer = torch.nn.Linear(2, 2)
+holder = types.SimpleNamespace(p=torch.nn.Parameter(torch.ones(2)))
+table = torch.tensor([1.0, 2.0])
+
+
+def defined(forward):
+    function = gp.function(forward)
+
+    @function.gradient("x")
+    def grad_x(grad_output):
+        return grad_output
+
+    return function
+
+
+def helped(x):
+    return x * holder.p
+
+
+def test_a_parameter_that_is_reached_indirectly_would_lose_its_gradient() -> None:
+    x = torch.ones(2)
+    with pytest.raises(gp.DefinitionError, match=r"reads 'holder.p' from outside"):
+        defined(lambda x: x * holder.p)(x)
+    with pytest.raises(gp.DefinitionError, match=r"reads 'holder.p' from outside"):
+        defined(lambda x: helped(x))(x)  # in a function that it calls
+    called = defined(lambda x: layer(x))
+    for _ in range(2):
+        with pytest.raises(gp.DefinitionError, match=r"a parameter of shape \(2,"):
+            called(x)
+    listed = gp.function(_takes_a_list)
+    with pytest.raises(gp.InputError, match="'weights' is an array to differentiate"):
+        listed(x, weights=[holder.p])
+
+
+def _takes_a_list(x, *, weights=()):
+    return x * weights[0]
+
+
+def test_what_requires_no_grad_may_be_read() -> None:
+    x = torch.ones(2, requires_grad=True)
+    frozen = torch.nn.Linear(2, 2).requires_grad_(False)
+    function = gp.function(lambda x: frozen(x) * table)
+
+    @function.gradient("x")
+    def grad_x(grad_output):
+        return (grad_output * table) @ frozen.weight
+
+    for _ in range(3):
+        (found,) = torch.autograd.grad(function(x).sum(), x)
+        (true,) = torch.autograd.grad((frozen(x) * table).sum(), x)
+        assert torch.equal(found, true)
+
+
+def test_an_output_that_is_an_input_stays_it() -> None:
+    function = gp.function(lambda x, y: (x, x * y))
+
+    @function.gradient("x")
+    def grad_x(grad_output, y):
+        return grad_output[0] + grad_output[1] * y
+
+    @function.gradient("y")
+    def grad_y(grad_output, x):
+        return grad_output[1] * x
+
+    x, y = (torch.randn(3, requires_grad=True) for _ in "xy")
+    for _ in range(3):
+        first, second = function(x, y)
+        found = torch.autograd.grad(first.sum() + second.sum(), (x, y))
+        assert torch.allclose(found[0], 1 + y)
+        assert torch.allclose(found[1], x)
+
+
+def test_numbers_that_change_are_compiled_anew(monkeypatch) -> None:
+    factor = 5.0
+
+    @gp.function
+    def scaled(x):
+        return x / temperature * settings.k * factor
+
+    @scaled.gradient("x")
+    def grad_x(grad_output):
+        return grad_output / temperature * settings.k * factor
+
+    compiled = torch.compile(
+        lambda x: scaled(x), fullgraph=True, backend="aot_eager", dynamic=None
+    )
+    x = torch.ones(1, requires_grad=True)
+
+    def right() -> bool:
+        value, slope = compiled(x), factor * settings.k / temperature
+        (gradient,) = torch.autograd.grad(value, x)
+        return bool(value == slope) and bool(gradient == slope)
+
+    assert right()
+    for number in (4.0, 8.0):
+        monkeypatch.setitem(globals(), "temperature", number)
+        assert right()
+    monkeypatch.setattr(settings, "k", 4)
+    assert right()
+    factor = 7.0
+    assert right()
+
+
+def test_a_tensor_from_outside_is_named_under_compile() -> None:
+    function = defined(lambda x: x * table)
+    assert function(torch.ones(2)).tolist() == [1, 2]
+    with pytest.raises(Exception, match=r"reads 'table' from outside.*make it an in"):
+        torch.compile(lambda x: function(x), backend="aot_eager")(torch.ones(2))
+
+
+def _writes_its_input(x):
+    x *= x
+    return x * 1
+
+
+def _writes_what_it_saved(x):
+    e = gp.save(e=x * 2)
+    y = e * 1
+    e *= 5
+    return y
+
+
+@pytest.mark.parametrize("transform", ["grad", "func.grad"])
+def test_a_forward_that_writes_to_what_backward_reads_is_an_error(transform) -> None:
+    for forward, name in ((_writes_its_input, "x"), (_writes_what_it_saved, "e")):
+        function = gp.function(forward)
+
+        @function.gradient("x")
+        def grad_x(grad_output, x):
+            return grad_output * x
+
+        x = torch.full((3,), 2.0, requires_grad=transform == "grad")
+        call = torch.func.grad(lambda x, f=function: f(x).sum())
+        with pytest.raises(gp.DefinitionError, match=f"writes into {name!r}"):
+            (function if transform == "grad" else call)(x)

@@ -1,0 +1,104 @@
+"""What code reads from outside, found without running it."""
+
+from __future__ import annotations
+
+import functools
+import types
+
+import numpy as np
+
+from gradproof._outside import read_from_outside, watched
+
+number = 2.0
+settings = types.SimpleNamespace(rate=0.5, inner=types.SimpleNamespace(names=["a"]))
+
+
+class Model:
+    scale = 3.0
+
+    def __init__(self):
+        self.weight = np.ones(200)
+        self.calls = 0
+
+    @property
+    def costly(self):
+        self.calls += 1
+        return 1.0
+
+    @functools.cached_property
+    def once(self):
+        self.calls += 1
+        return 1.0
+
+    def loss(self, x):
+        return x * self.scale * self.weight * self.costly * self.once
+
+    def __call__(self, x):
+        return self.loss(x)
+
+
+def test_globals_closures_and_attributes_are_found_by_name() -> None:
+    inside = 4.0
+
+    def f(x):
+        return [
+            x * number * inside * settings.rate + len(y) for y in settings.inner.names
+        ]
+
+    found = dict(read_from_outside(f))
+    assert found["number"] == 2.0
+    assert found["inside"] == 4.0
+    assert found["settings.rate"] == 0.5
+    assert found["settings.inner.names"] == ["a"]
+    assert "len" not in found
+
+
+def test_attributes_of_a_method_s_object_are_found_and_properties_not_run() -> None:
+    model = Model()
+    for function in (model.loss, model):
+        found = dict(read_from_outside(function))
+        assert found["self.scale"] == 3.0
+        assert "self.costly" not in found
+        assert "self.once" not in found
+    assert model.calls == 0
+
+
+def called(x):
+    return x * number
+
+
+def calls(x):
+    return called(x) + np.exp(x)
+
+
+def test_functions_of_the_same_package_are_gone_into() -> None:
+    found = dict(read_from_outside(calls))
+    assert found["number"] == 2.0
+    assert found["np.exp"] is np.exp
+
+
+def test_a_key_changes_with_what_is_read(monkeypatch) -> None:
+    model = Model()
+    keys = [watched(calls), watched(model.loss)]
+    seen = [[key()] for key in keys]
+    monkeypatch.setitem(globals(), "number", 3.0)
+    model.weight[7] = 5.0
+    for key, before in zip(keys, seen, strict=True):
+        assert key() not in before
+        before.append(key())
+    model.scale = 4.0
+    assert keys[1]() not in seen[1]
+    assert keys[0]() == seen[0][1]
+
+
+def test_a_name_that_is_not_there_yet_is_watched() -> None:
+    def f(x):
+        return x * not_yet  # noqa: F821
+
+    key = watched(f)
+    before = key()
+    globals()["not_yet"] = 1.0
+    try:
+        assert key() != before
+    finally:
+        del globals()["not_yet"]
