@@ -273,7 +273,7 @@ def test_a_tensor_read_from_outside_would_lose_its_gradient() -> None:
         scale(torch.ones(3))
     assert str(caught.value) == (
         "scale reads 'weight' from outside, a tensor that requires grad, and would "
-        "give it no gradient: make it an input"
+        "lose its derivative: make it an input"
     )
     weight = weight.detach()  # a constant
     assert torch.equal(scale(torch.ones(3)), weight)

@@ -6,6 +6,7 @@ import types
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 
 import gradproof as gp
 
@@ -49,6 +50,26 @@ def test_a_parameter_that_is_reached_indirectly_would_lose_its_gradient() -> Non
 
 def _takes_a_list(x, *, weights=()):
     return x * weights[0]
+
+
+def test_a_tensor_from_outside_that_has_a_tangent_is_named() -> None:
+    x, one = torch.ones(2), torch.ones(())
+    factor = one
+
+    def through(t):
+        nonlocal factor
+        factor = t
+        return function(x).sum()
+
+    function = defined(lambda x: x * factor)
+    assert through(one) == 2  # from here on it is prepared
+    with pytest.raises(gp.DefinitionError, match="reads 'factor' .* has a tangent"):
+        torch.func.jvp(through, (one,), (one,))
+    with forward_ad.dual_level(), pytest.raises(gp.DefinitionError, match="'factor'"):
+        through(forward_ad.make_dual(one, one))
+    optional = gp.function(lambda x, *, scale: x * scale)
+    with pytest.raises(gp.InputError, match="'scale' is an array to differentiate"):
+        torch.func.jvp(lambda t: optional(x, scale=t), (one,), (one,))
 
 
 def test_what_requires_no_grad_may_be_read() -> None:

@@ -6,11 +6,13 @@ what it was.
 
 from __future__ import annotations
 
+import contextlib
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.autograd import forward_ad
 
 from gradproof._errors import DefinitionError
 from gradproof._function import Forward
@@ -23,14 +25,19 @@ NUMBERS = (bool, int, float, complex, str, type(None))
 
 
 def refuse_tensors(function: Function[..., Any]) -> None:
-    """Raise where the forward names a tensor that requires grad.
+    """Raise where the forward names a tensor that requires grad, or has a tangent.
 
     Raises:
         DefinitionError: naming it.
     """
-    for name, value in read_from_outside(function.forward):
-        if isinstance(value, torch.Tensor) and value.requires_grad:
-            raise _loses_gradient(function, repr(name))
+    if "reads" not in function.cache:
+        function.cache["reads"] = reads(function.forward)
+    for read in function.cache["reads"]:
+        with contextlib.suppress(LookupError):
+            value = read.value()
+            if isinstance(value, torch.Tensor) and is_differentiated(value):
+                kind = "requires grad" if value.requires_grad else "has a tangent"
+                raise _loses_gradient(function, repr(read.name), kind)
 
 
 def refuse_constants(function: Function[..., Any]) -> None:
@@ -70,7 +77,8 @@ def run_and_look(
             return value
         if value.requires_grad:
             shape = tuple(next(_leaves(value)).shape)
-            raise _loses_gradient(function, f"a parameter of shape {shape}")
+            what = f"a parameter of shape {shape}"
+            raise _loses_gradient(function, what, "requires grad")
         return back.get(id(value), value)
 
     output = ran.output
@@ -106,6 +114,16 @@ def _reader(code: types.FunctionType, several: Sequence[Read]) -> Callable[[], A
     return types.FunctionType(made, code.__globals__, "read", None, closure)
 
 
+def is_differentiated(tensor: torch.Tensor) -> bool:
+    """Whether it requires grad, or has a tangent at the level that is open."""
+    if tensor.requires_grad:
+        return True
+    if forward_ad._current_level < 0:
+        return False
+    unpacked: Any = forward_ad.unpack_dual(tensor)  # type: ignore[no-untyped-call]
+    return unpacked.tangent is not None
+
+
 def _is_number(read: Read) -> bool:
     try:
         value = read.value()
@@ -134,8 +152,10 @@ def _leaves(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
             pending.extend(one for one, _ in node.next_functions)
 
 
-def _loses_gradient(function: Function[..., Any], what: str) -> DefinitionError:
+def _loses_gradient(
+    function: Function[..., Any], what: str, kind: str
+) -> DefinitionError:
     return DefinitionError(
-        f"{function.__name__} reads {what} from outside, a tensor that "
-        "requires grad, and would give it no gradient: make it an input"
+        f"{function.__name__} reads {what} from outside, a tensor that {kind}, "
+        "and would lose its derivative: make it an input"
     )

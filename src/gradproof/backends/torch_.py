@@ -104,7 +104,10 @@ def call(function: Function[..., Any], inputs: tuple[Any, ...], options: Any) ->
         # Nothing can ask for a gradient: spare inference the price of a Function.
         return function.plain(inputs, options)
     _refuse_options(function, options)
-    apply = made.general.apply if forward_mode.is_on() else made.apply
+    apply = made.apply
+    if forward_mode.is_on():
+        apply = made.general.apply
+        outside.refuse_tensors(function)
     flat = apply(*inputs, *map(closed, options.values()))
     if not made.tried and not torch.compiler.is_compiling():
         function.torch_made = made._replace(tried=True)
@@ -180,5 +183,5 @@ def autograd_function(function: Function[..., Any]) -> Any:
 def _refuse_options(function: Function[..., Any], options: dict[str, Any]) -> None:
     for option, value in options.items():
         values = value if isinstance(value, list | tuple) else (value,)
-        if any(owns(one) and one.requires_grad for one in values):
+        if any(owns(one) and outside.is_differentiated(one) for one in values):
             raise not_differentiated(function, option)
