@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -15,8 +15,12 @@ from gradproof._command import split, timeout_option
 from gradproof._errors import InputError
 from gradproof.report import FORMATS, Outcome, listing, renderer
 
+if TYPE_CHECKING:
+    from gradproof.report.notes import Note
+
 DEFAULT_FORMAT = "full"
-BY_SUFFIX = {".json": "json", ".xml": "junit", ".sarif": "sarif"}
+BY_SUFFIX = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "full"}
+SUFFIXES = ".json, .xml (JUnit), .sarif or .txt"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -72,6 +76,20 @@ def check_options(command: Command) -> Command:
     return command
 
 
+def _report_file(_context: object, _parameter: object, value: Path | None) -> Any:
+    try:
+        return value and report_file(value)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+report_option = click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_report_file,
+    metavar="PATH",
+    help=f"Write the report to PATH too, as its suffix says: {SUFFIXES}.",
+)
 inputs_option = click.option(
     "--inputs",
     "inputs_files",
@@ -112,17 +130,41 @@ def declarations(
     return both
 
 
-def report(outcomes: Sequence[Outcome], output_format: str, stream: TextIO) -> None:
-    """Write a report."""
+def report(
+    outcomes: Sequence[Outcome],
+    output_format: str,
+    stream: TextIO,
+    notes: Sequence[Note] = (),
+) -> None:
+    """Write a report, and the notes on it where the format has a place for them."""
     renderer(output_format)(outcomes, stream)
+    if notes:
+        from gradproof.report.notes import write
+
+        write(notes, output_format, stream)
 
 
-def report_to(file: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write a report in the format that the file's suffix says, ``full`` for others."""
+def report_to(
+    file: Path, outcomes: Sequence[Outcome], notes: Sequence[Note] = ()
+) -> None:
+    """Write a report in the format that the file's suffix says."""
     chosen = BY_SUFFIX.get(file.suffix, DEFAULT_FORMAT)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8") as stream:
-        report(outcomes, chosen, stream)
+        report(outcomes, chosen, stream, notes)
+
+
+def report_file(text: str | Path) -> Path:
+    """The file that a report goes to.
+
+    Raises:
+        InputError: its suffix says no format.
+    """
+    file = Path(text)
+    if file.suffix in BY_SUFFIX:
+        return file
+    known = ", ".join(BY_SUFFIX)
+    raise InputError(f"{file}: the suffix says the format, and is one of {known}")
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

@@ -5,6 +5,9 @@
     reason = "straight-through"
     inputs = [[5, 4], { shape = [5], dtype = "int64", below = 4 }, 0.5]
 
+    [tool.gradproof.targets."package.module:Solve"]
+    inputs = "mymodule:solve_inputs"
+
 The same tables are what an inputs file holds, without the ``tool.gradproof.``.
 """
 
@@ -19,8 +22,18 @@ from typing import Any
 
 from gradproof._errors import InputError
 
-KEYS = ("gradient_of", "reference", "ignore", "select", "inputs", "reason")
+KEYS = (
+    *("gradient_of", "reference", "rtol", "atol"),
+    *("ignore", "select", "inputs", "reason"),
+)
 ARRAY_KEYS = ("shape", "dtype", "below")
+KINDS: dict[str, tuple[Any, str]] = {
+    "ignore": (list, "a list"),
+    "select": (list, "a list"),
+    "inputs": (list | str, "a list or module:function"),
+    "rtol": (float | int, "a number"),
+    "atol": (float | int, "a number"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +44,30 @@ class Declared:
         pattern: a target's name, in which ``*`` stands for anything.
         gradient_of: ``identity``, ``-identity`` or ``module:name``, or None.
         reference: ``module:name``, or None.
+        rtol: how far the gradient may be off, as ``gp.check`` has it, or None.
+        atol: likewise.
         ignore: properties to leave out.
         select: the only properties to check, if any are given.
         inputs: positional arguments: a list of sizes is an array, a table one that
-            is no plain one, anything else is passed as it is; or None.
+            is no plain one, an empty table is None, anything else is passed as it is;
+            or ``module:name`` of a function that returns them; or None.
         reason: why it is so.
     """
 
     pattern: str
     gradient_of: str | None = None
     reference: str | None = None
+    rtol: float | None = None
+    atol: float | None = None
     ignore: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
-    inputs: tuple[Any, ...] | None = None
+    inputs: tuple[Any, ...] | str | None = None
     reason: str = ""
 
     def __str__(self) -> str:
         said = [f"gradient_of {self.gradient_of}"] if self.gradient_of else []
+        said += [f"rtol {self.rtol}"] if self.rtol is not None else []
+        said += [f"atol {self.atol}"] if self.atol is not None else []
         said += [f"without {', '.join(self.ignore)}"] if self.ignore else []
         said += [f"only {', '.join(self.select)}"] if self.select else []
         reason = f" ({self.reason})" if self.reason else ""
@@ -63,10 +83,9 @@ def settings(
     """What ``gp.check`` is told about a target, by everything that is said of it."""
     merged = dict(given)
     for one in matching(name, declarations):
-        if one.gradient_of:
-            merged["gradient_of"] = one.gradient_of
-        if one.reference:
-            merged["reference"] = one.reference
+        for key in ("gradient_of", "reference", "rtol", "atol"):
+            if getattr(one, key) is not None:
+                merged[key] = getattr(one, key)
         if one.select:
             merged["select"] = list(one.select)
         merged["ignore"] = [*(merged.get("ignore") or ()), *one.ignore]
@@ -90,7 +109,7 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = dict(given)
     for key in ("gradient_of", "reference"):
         if isinstance(chosen.get(key), str):
-            chosen[key] = _function(chosen[key])
+            chosen[key] = function(chosen[key])
     return chosen
 
 
@@ -128,12 +147,13 @@ def _parse(pattern: str, table: Any, where: str) -> Declared:
         if key not in KEYS:
             known = ", ".join(KEYS)
             raise InputError(f"{where} has an unknown key {key!r}; they are {known}")
-        fits = isinstance(value, list if key in ("ignore", "select", "inputs") else str)
-        names = value if key in ("ignore", "select") and fits else ()
-        if not fits or not all(isinstance(one, str) for one in names):
-            expected = "a list" if key in ("ignore", "select", "inputs") else "a text"
+        kind, expected = KINDS.get(key, (str, "a text"))
+        names = value if key in ("ignore", "select") else ()
+        if not isinstance(value, kind) or not all(isinstance(n, str) for n in names):
             raise InputError(f"{where}: {key} must be {expected}, not {value!r}")
-    _verify_inputs(table.get("inputs", ()), where)
+    inputs = table.get("inputs", ())
+    if isinstance(inputs, list):
+        _verify_inputs(inputs, where)
     frozen: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in table.items()
     }
@@ -143,6 +163,8 @@ def _parse(pattern: str, table: Any, where: str) -> Declared:
 def _verify_inputs(inputs: Iterable[Any], where: str) -> None:
     for one in inputs:
         sizes = one.get("shape") if isinstance(one, dict) else one
+        if one == {}:
+            continue
         if isinstance(one, dict) and (sizes is None or set(one) - set(ARRAY_KEYS)):
             keys = ", ".join(ARRAY_KEYS)
             raise InputError(f"{where}: an input has the keys {keys}, not {one!r}")
@@ -150,7 +172,12 @@ def _verify_inputs(inputs: Iterable[Any], where: str) -> None:
             raise InputError(f"{where}: sizes are whole numbers, not {sizes!r}")
 
 
-def _function(text: str) -> Callable[..., Any]:
+def function(text: str) -> Callable[..., Any]:
+    """``identity``, ``-identity`` or what ``module:name`` stands for.
+
+    Raises:
+        TargetError: there is no such thing.
+    """
     if text == "identity":
         return lambda x, *_rest: x
     if text == "-identity":

@@ -12,7 +12,6 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from gradproof import _given
 from gradproof._command import (
     load_config,
     split,
@@ -21,7 +20,8 @@ from gradproof._command import (
     timeout_option,
     with_workers,
 )
-from gradproof._errors import InputError, TargetError
+from gradproof._errors import TargetError
+from gradproof._given_options import example_option, option_option, plain
 from gradproof._progress import Progress
 from gradproof._target import parse
 from gradproof._workers import Answer, Pool, Request
@@ -29,43 +29,15 @@ from gradproof.derive.emit import FORMS
 
 LEXERS = {"latex": "latex", "markdown": "markdown"}
 
-T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _read(read: Callable[[str], T]) -> Callable[..., list[T]]:
-    """A click callback that reads each value of an option."""
-
-    def callback(_context: object, _parameter: object, texts: Sequence[str]) -> list[T]:
-        try:
-            return [read(text) for text in texts]
-        except InputError as error:
-            raise click.BadParameter(str(error)) from None
-
-    return callback
 
 
 def input_options(command: Command) -> Command:
     """The options that say what to derive a target with."""
     for option in reversed(
         [
-            click.option(
-                "--example",
-                "examples",
-                multiple=True,
-                callback=_read(_given.parse_example),
-                metavar="NAME=SHAPE",
-                help="An input: x=3,4 is standard normal numbers; x=3,4:float32; "
-                "labels=5:int64:0..10; x=2.5 a single number. Default: gp.examples.",
-            ),
-            click.option(
-                "--option",
-                "options",
-                multiple=True,
-                callback=_read(_given.parse_option),
-                metavar="NAME=VALUE",
-                help="A constant: axis=1.",
-            ),
+            example_option,
+            option_option,
             click.option(
                 "--wrt",
                 multiple=True,
@@ -177,17 +149,13 @@ def _answers(
     timeout: float | None,
 ) -> list[Answer]:
     """A worker's answer for each target; exits where one has none."""
-    plain = {
-        **settings,
-        "examples": [one.to_dict() for one in settings["examples"]],
-        "options": dict(settings["options"]),
-    }
+    given = plain(settings["examples"], settings["options"])
     try:
         folders = [parse(text).folder for text in targets]
     except TargetError as error:
         _fail([str(error)])
     requests = [
-        Request(verb=verb, target=text, folder=folder, settings=plain)
+        Request(verb=verb, target=text, folder=folder, settings={**settings, **given})
         for text, folder in zip(targets, folders, strict=True)
     ]
 
@@ -226,6 +194,7 @@ def _compared(file: Path, source: str) -> int:
 
 def _written(file: Path, source: str) -> None:
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(source, encoding="utf-8")
     except OSError as error:
         _fail([f"{file} cannot be written: {error.strerror}"])

@@ -115,7 +115,12 @@ def _is_autograd_function(value: Any) -> bool:
     )
 
 
-def _existing_file(source: str) -> Path:
+def existing_file(source: str) -> Path:
+    """The file that is meant.
+
+    Raises:
+        TargetError: there is none; the nearest of its kind is named.
+    """
     path = Path(source)
     if path.is_file():
         return path.resolve()
@@ -123,7 +128,8 @@ def _existing_file(source: str) -> Path:
         files = sorted(path.glob("*.py"))
         such_as = f", such as {files[0]}" if files else ""
         raise TargetError(f"{path} is a folder; give a file in it{such_as}")
-    siblings = {file.stem: file for file in path.parent.glob("*.py")}
+    others = path.parent.glob(f"*{path.suffix or '.py'}")
+    siblings = {file.stem: file for file in others}
     close = get_close_matches(path.stem, siblings, n=1)
     next_step = (
         f"did you mean {siblings[close[0]]}?"
@@ -134,7 +140,7 @@ def _existing_file(source: str) -> Path:
 
 
 def _import_file(target: Target) -> ModuleType:
-    path = _existing_file(target.source)
+    path = existing_file(target.source)
     if path not in _imported:
         _imported[path] = _execute(path, target)
     return _imported[path]

@@ -9,14 +9,15 @@ import weakref
 from collections import namedtuple
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from gradproof import _derived, backends
+from gradproof import _derived, _forward, backends
 from gradproof._definition import are_in_one_file, read_signature, saved_names, suggest
 from gradproof._errors import DefinitionError, InputError, RuleError
-from gradproof._pull_back import check_unwritten, pull_back
+from gradproof._forward import Forward
+from gradproof._pull_back import pull_back
 from gradproof._rule import OUTPUT, CallSpec, Rule
-from gradproof._save import Marked, collect, saved_into
+from gradproof._vjp import vjp
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,13 +30,6 @@ _numbers = itertools.count()
 DEFINED: weakref.WeakValueDictionary[str, Function[..., Any]] = (
     weakref.WeakValueDictionary()
 )
-
-
-class Forward(NamedTuple):
-    """A forward that has run: its output and the intermediates it saved."""
-
-    output: Any
-    intermediates: dict[str, Any]
 
 
 class Function(Generic[P, R]):
@@ -192,39 +186,7 @@ class Function(Generic[P, R]):
             input name, a named tuple; None for an input that is not floating. With
             several outputs, grad_output is a tuple of as many arrays.
         """
-        return self._vjp(inputs, options, at_once=False)
-
-    def _vjp(
-        self, inputs: Sequence[Any], options: Mapping[str, Any], *, at_once: bool
-    ) -> tuple[Any, Callable[..., Any]]:
-        bound, chosen = self.bind(inputs, options)
-        backend = backends.of(self, bound)
-        positions = [i for i, v in enumerate(bound) if backend.is_differentiable(v)]
-        if not positions:
-            raise self._nothing_to_differentiate("input")
-
-        def checked(output: R) -> R:
-            outputs = output if isinstance(output, tuple) else (output,)
-            if not any(map(backend.is_differentiable, outputs)):
-                raise self._nothing_to_differentiate("output")
-            return output
-
-        if backend.autodiff is None:
-            output, pull = self._by_hand(backend, bound, chosen, at_once)
-            checked(output)
-        else:
-            output, pull = backends.differentiate(
-                backend,
-                lambda *arrays: checked(backend.call(self, arrays, chosen)),
-                bound,
-                positions,
-            )
-
-        def pullback(grad_output: Any = None) -> Any:
-            incoming = backends.incoming(backend, self, output, grad_output)
-            return self._gradients(*pull(incoming))
-
-        return output, pullback
+        return vjp(self, inputs, options, at_once=False)
 
     def gradients(self, *inputs: Any, grad_output: Any = None, **options: Any) -> Any:
         """The gradients by input name, a named tuple.
@@ -237,31 +199,8 @@ class Function(Generic[P, R]):
         Raises:
             InputError: where grad_output is left out and the output is no scalar.
         """
-        _, pullback = self._vjp(inputs, options, at_once=True)
+        _, pullback = vjp(self, inputs, options, at_once=True)
         return pullback(grad_output)
-
-    def _by_hand(
-        self,
-        backend: backends.Backend,
-        inputs: Sequence[Any],
-        options: dict[str, Any],
-        at_once: bool,
-    ) -> tuple[Any, Callable[[Any], Sequence[Any]]]:
-        """The output and the pass back through the rules, without any autodiff."""
-        looked = "wrote nothing" in self.cache
-        fingerprint = None if looked else backend.fingerprint
-        ran = self.run(inputs, options, fingerprint=fingerprint)
-        self.cache["wrote nothing"] = True
-        call = CallSpec.of(backend, inputs, ran.output)
-        values = {**self.keep(self.needed(call), inputs, ran), **options}
-        before = None if at_once else backend.fingerprint(values)
-
-        def pull(grad_output: Any) -> Sequence[Any]:
-            if before is not None:
-                check_unwritten(self, backend, before, values)
-            return self.pull_back(backend, grad_output, values, call)
-
-        return ran.output, pull
 
     # What backends build on.
 
@@ -296,30 +235,7 @@ class Function(Generic[P, R]):
 
     def plain(self, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """The forward alone: its output, with nothing collected for backward."""
-        other = self._in_other_names(inputs, options)
-        if other is not None:
-            return other(*inputs)[0]
-        if saved_into() is not None:
-            with collect(None):
-                output = self.forward(*inputs, **options)
-        else:
-            output = self.forward(*inputs, **options)
-        return self.checked(output)
-
-    @property
-    def language(self) -> str | None:
-        """Whose names the forward is written in: "numpy", "torch", "jax", or None."""
-        if self._language is None:
-            self._language = (_derived.written_in(self.forward),)
-        return self._language[0]
-
-    def _in_other_names(
-        self, inputs: Sequence[Any], options: Mapping[str, Any]
-    ) -> Callable[..., tuple[Any, dict[str, Any]]] | None:
-        """The forward in the names of the arrays' library, where it has others."""
-        if self.language is None:
-            return None
-        return _derived.translated(self, inputs, options)
+        return _forward.plain(self, inputs, options)
 
     def run(
         self,
@@ -328,56 +244,19 @@ class Function(Generic[P, R]):
         *,
         fingerprint: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None,
     ) -> Forward:
-        """Run the forward, collecting the intermediates that rules ask for.
+        """The forward with what it saves, see ``_forward.run``."""
+        return _forward.run(self, inputs, options, fingerprint)
 
-        Args:
-            inputs: the arrays.
-            options: all options.
-            fingerprint: where given, used to see that nothing kept is written to.
+    def checked(self, output: Any) -> Any:
+        """What the forward returned: an array, or a tuple of two or more."""
+        return _forward.checked(self, output)
 
-        Raises:
-            DefinitionError: for a forward that did not save what a rule asks for, or
-                wrote to what backward reads.
-        """
-        collected: dict[str, Any] = {}
-        given = None
-        if fingerprint is not None:
-            collected, given = Marked(fingerprint), Marked(fingerprint)
-            for name, value in zip(self.inputs, inputs, strict=True):
-                given[name] = value
-        output: Any
-        other = self._in_other_names(inputs, options)
-        if other is not None:
-            output, collected = other(*inputs)
-        else:
-            with collect(collected):
-                output = self.forward(*inputs, **options)
-            self.checked(output)
-        if given is not None and isinstance(collected, Marked):
-            self._refuse_writes(given.written(), "is an input")
-            self._refuse_writes(collected.written(), "was named with gp.save")
-        taken = {*self.inputs, *self.options, OUTPUT, "grad_output"}.intersection(
-            collected
-        )
-        if taken:
-            raise DefinitionError(
-                f"{self.__name__}: gp.save was given the name {min(taken)!r}, by which "
-                "rules ask for something else: give the intermediate another name"
-            )
-        for name in self.intermediates:
-            if name not in collected:
-                raise DefinitionError(
-                    f"{self.__name__}: a rule asks for {name!r}, which the forward did "
-                    f"not save in this call: name it with gp.save({name}=...)"
-                )
-        return Forward(output, {name: collected[name] for name in self.intermediates})
-
-    def _refuse_writes(self, names: Sequence[str], what: str) -> None:
-        for name in names:
-            raise DefinitionError(
-                f"{self.__name__}: the forward writes into {name!r}, which {what}: "
-                "rules would be given what it wrote: write to a copy of it"
-            )
+    @property
+    def language(self) -> str | None:
+        """Whose names the forward is written in: "numpy", "torch", "jax", or None."""
+        if self._language is None:
+            self._language = (_derived.written_in(self.forward),)
+        return self._language[0]
 
     def needed(self, call: CallSpec) -> set[str]:
         """Names of what backward asks for, for the inputs that get a gradient."""
@@ -416,20 +295,6 @@ class Function(Generic[P, R]):
         """
         return pull_back(self, backend, grad_output, values, call)
 
-    def checked(self, output: Any) -> Any:
-        """What the forward returned: an array, or a tuple of two or more."""
-        outputs = output if isinstance(output, tuple) else (output,)
-        numbers = (int, float, complex)  # what Python's own numbers give
-        arrays = all(hasattr(o, "dtype") or isinstance(o, numbers) for o in outputs)
-        if arrays and not (isinstance(output, tuple) and len(output) < 2):
-            return output
-        kind = type(output).__name__
-        came = f"{kind} of {len(output)}" if isinstance(output, list | tuple) else kind
-        raise DefinitionError(
-            f"{self.__name__} returned a {came}: return the array itself, or a tuple "
-            "of two or more"
-        )
-
     def missing(self, input: str) -> RuleError:
         """The error for a rule that returned None."""
         return RuleError(
@@ -438,12 +303,6 @@ class Function(Generic[P, R]):
             function=self.__name__,
             input=input,
             problem="missing",
-        )
-
-    def _nothing_to_differentiate(self, what: str) -> InputError:
-        return InputError(
-            f"{self.__name__}: there is nothing to differentiate: "
-            f"no {what} is a floating array of NumPy, torch or JAX"
         )
 
 

@@ -52,9 +52,23 @@ def _looks_like(target: Any, inputs: Sequence[Any]) -> tuple[str, str] | None:
     arguments = [
         one.detach().clone() if isinstance(one, torch.Tensor) else one for one in inputs
     ]
-    x = next(one for one in arguments if _is_floating(torch, one))
-    x.requires_grad_()
-    output = target.apply(*(one.clone() if one is x else one for one in arguments))
+    floating = [one for one in arguments if _is_floating(torch, one)]
+    for one in floating:
+        one.requires_grad_()
+    with torch.random.fork_rng(devices=[]):
+        state = torch.get_rng_state()
+        output = target.apply(*_moved(arguments, floating, 0.0))
+        torch.set_rng_state(state)
+        if not isinstance(output, tuple):
+            moved = target.apply(*_moved(arguments, floating[:1], STEP))
+            return _one_output(torch, floating[0], output, moved)
+        moved = target.apply(*_moved(arguments, floating, STEP))
+    pairs = zip(output, moved, strict=True)
+    gives = (_has_gradient(torch, o, floating) for o, m in pairs if _is_step(o, m))
+    return ("the surrogate gradient of a step", MODULE) if any(gives) else None
+
+
+def _one_output(torch: Any, x: Any, output: Any, moved: Any) -> tuple[str, str] | None:
     if not _is_floating(torch, output) or output.shape != x.shape:
         return None
     incoming = torch.randn(output.shape).to(output)
@@ -66,10 +80,7 @@ def _looks_like(target: Any, inputs: Sequence[Any]) -> tuple[str, str] | None:
         if factor < 0 and torch.allclose(gradient, factor * incoming):
             return "a gradient reversal", "-identity" if factor == -1 else MODULE
         return None
-    moved = [one.detach() + STEP if one is x else one for one in arguments]
-    there = target.apply(*moved)
-    still = (there == output).float().mean()
-    if still < 0.9:  # not a step
+    if not _is_step(output, moved) or not gradient.any():
         return None
     passed = gradient == incoming
     if passed.all() or ((passed | (gradient == 0)).all() and passed.any()):
@@ -77,6 +88,26 @@ def _looks_like(target: Any, inputs: Sequence[Any]) -> tuple[str, str] | None:
             "identity" if passed.all() else "torch.nn.functional:hardtanh"
         )
     return "the surrogate gradient of a step", MODULE
+
+
+def _moved(arguments: Sequence[Any], which: Sequence[Any], step: float) -> list[Any]:
+    """The arguments, some of them moved; none is a leaf, so they may be written."""
+    known = {id(one) for one in which}
+    return [one + step if id(one) in known else one for one in arguments]
+
+
+def _is_step(here: Any, there: Any) -> bool:
+    """Whether hardly anything moves where the inputs do."""
+    return bool((there == here).float().mean() >= 0.9)
+
+
+def _has_gradient(torch: Any, output: Any, inputs: Sequence[Any]) -> bool:
+    if not _is_floating(torch, output) or not output.requires_grad:
+        return False
+    gradients = torch.autograd.grad(
+        output, inputs, torch.ones_like(output), allow_unused=True, retain_graph=True
+    )
+    return any(one is not None and bool(one.any()) for one in gradients)
 
 
 def _is_floating(torch: Any, value: Any) -> bool:

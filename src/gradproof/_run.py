@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gradproof import _declared
+from gradproof._discover import existing_file
 from gradproof._errors import GradproofError, TargetError
 from gradproof._escape import escaped
 from gradproof._place import place
@@ -69,6 +70,7 @@ def _recorded(text: str) -> Iterator[Target | Outcome]:
     from gradproof.watch import file
 
     try:
+        existing_file(text)
         for name in file.names(Path(text)):
             target = parse(name)
             yield Recorded(target.source, target.name, text)

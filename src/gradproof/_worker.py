@@ -19,7 +19,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any, TextIO
 
-from gradproof import _declared, _derive_target, _discover
+from gradproof import _derive_target, _discover
 from gradproof._errors import GradproofError, InputError, NoInputsError
 from gradproof._limits import limit_memory
 from gradproof._target import parse
@@ -99,12 +99,13 @@ def _answer(request: dict[str, Any], say: Callable[[str], None]) -> Answer:
                 request[verb], request["settings"]
             )
             return answer
-    import gradproof as gp
-    from gradproof.check.progress import telling
+    from gradproof import _check_target
 
-    target = _discover.load_object(parse(request["check"]))
-    with telling(lambda at, share: say(json.dumps({"at": at, "share": share}))):
-        verdict = gp.check(target, **_declared.resolved(request.get("settings", {})))
+    verdict = _check_target.verdict(
+        request["check"],
+        request.get("settings", {}),
+        lambda at, share: say(json.dumps({"at": at, "share": share})),
+    )
     return {"verdict": verdict.to_dict()}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gradproof._function import Forward
+from gradproof._forward import Forward
 from gradproof._rule import CallSpec
 from gradproof.backends import _torch_forward_mode as forward_mode
 from gradproof.backends import differentiate

@@ -15,7 +15,7 @@ import torch
 from torch.autograd import forward_ad
 
 from gradproof._errors import DefinitionError
-from gradproof._function import Forward
+from gradproof._forward import Forward
 from gradproof._outside import Read, read_from_outside, reads
 
 if TYPE_CHECKING:
