@@ -412,3 +412,38 @@ def test_a_rule_error_comes_out_of_backward() -> None:
     (x,) = tensors((3,))
     with pytest.raises(gp.RuleError, match="wrong: the rule for 'x' returned"):
         wrong(x).sum().backward()
+
+
+@pytest.mark.parametrize("wrap", [lambda w: w, lambda w: (w,), lambda w: [w]])
+def test_a_tensor_option_written_to_before_backward_is_an_error(wrap) -> None:
+    @gp.function
+    def scale(x, *, weight):
+        return x * (weight if torch.is_tensor(weight) else weight[0])
+
+    @scale.gradient("x")
+    def scale_x(grad_output, weight):
+        return grad_output * (weight if torch.is_tensor(weight) else weight[0])
+
+    x, weight = torch.ones(3, requires_grad=True), torch.ones(3)
+    for _ in range(3):
+        output = scale(x, weight=wrap(weight))
+        weight.mul_(2)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            output.sum().backward()
+
+
+def test_a_list_option_is_kept_as_it_was() -> None:
+    @gp.function
+    def scale(x, *, factors):
+        return x * factors[0]
+
+    @scale.gradient("x")
+    def scale_x(grad_output, factors):
+        return grad_output * factors[0]
+
+    x, factors = torch.ones(3, requires_grad=True), [2.0]
+    for _ in range(3):
+        output = scale(x, factors=factors)
+        before, factors[0] = factors[0], factors[0] + 1
+        (found,) = torch.autograd.grad(output.sum(), x)
+        assert found.tolist() == [before] * 3

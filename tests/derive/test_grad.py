@@ -140,3 +140,16 @@ def test_what_is_read_may_be_defined_later_in_another_function_or_an_attribute()
         for gradient in gradients:
             assert np.allclose(gradient(x).x, 2 * number * x)
         assert np.allclose(of_method(x).x, number)
+
+
+def test_inputs_that_are_not_numpy_s() -> None:
+    torch = pytest.importorskip("torch")
+
+    def loss(w):
+        return (w**2).sum()
+
+    with pytest.raises(gp.InputError, match=r"gp.grad\(loss\) .* use torch.func.grad"):
+        gp.grad(loss)(torch.ones(3))
+    for container in ({"w": x}, [1.0, 2.0]):
+        with pytest.raises(gp.InputError, match="input 0 is a .* input of its own"):
+            gp.grad(loss)(container)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.autograd import forward_ad
 
 from gradproof._forward import Forward
 from gradproof._rule import CallSpec
@@ -74,7 +75,7 @@ class Parts:
 
     def setup_context(self, ctx: Any, flat: tuple[Any, ...], result: Any) -> None:
         function = self.function
-        inputs, ctx.options = self._split(flat)
+        inputs, options = self._split(flat)
         ran = unpack(function, result)
         ctx.set_materialize_grads(False)
         ctx.device = device_of(inputs)
@@ -87,7 +88,8 @@ class Parts:
         needed = function.needed(ctx.call)
         if needed.intersection(function.intermediates):
             needed.update(function.inputs)  # see through_intermediates
-        ctx.kept, tensors = set_aside(function.keep(needed, inputs, ran))
+        kept = {**function.keep(needed, inputs, ran), **options}
+        ctx.kept, tensors = set_aside(kept)
         ctx.save_for_backward(*tensors)
         if pushes:
             ctx.save_for_forward(*tensors)
@@ -96,7 +98,7 @@ class Parts:
         outputs = len(ctx.call.outputs)
         gradients = self._by_rules(ctx, grads[:outputs])
         if any(one is not None for one in grads[outputs:]):
-            kept = {**taken_back(ctx.kept, ctx.saved_tensors), **ctx.options}
+            kept = taken_back(ctx.kept, ctx.saved_tensors)
             positions = ctx.call.only(ctx.needs_input_grad[: self.count]).differentiated
             with autocast_as(ctx.device, ctx.autocast):
                 more = self.through_intermediates(kept, grads[outputs:], positions)
@@ -108,7 +110,7 @@ class Parts:
         if all(one is None for one in incoming):
             return [None] * self.count
         call = ctx.call.only(ctx.needs_input_grad[: self.count])
-        values = {**taken_back(ctx.kept, ctx.saved_tensors), **ctx.options}
+        values = taken_back(ctx.kept, ctx.saved_tensors)
         with autocast_as(ctx.device, ctx.autocast):
             grad_output = _filled(incoming, call)
             return self.function.pull_back(self.backend, grad_output, values, call)
@@ -119,7 +121,7 @@ class Parts:
             found = forward_mode.tangents_of(
                 self.function,
                 self.backend,
-                {**kept, **ctx.options},
+                kept,
                 tangents[: self.count],
                 ctx.call,
             )
@@ -191,17 +193,11 @@ def _apart(value: Any, others: Sequence[Any]) -> Any:
     """The value as a tensor of its own: one cannot have the tangents of two places."""
     if not isinstance(value, torch.Tensor):
         return value
-    tensors = [one for one in others if isinstance(one, torch.Tensor)]
+    is_another = any(one is value for one in others)
     # Of a view torch wants the tangent as a view, which a transposed rule is not.
-    if forward_mode.is_on() and any(_is_view_of(value, one) for one in tensors):
+    if forward_ad._current_level >= 0 and (is_another or value._is_view()):
         return value.clone()
-    return value.view_as(value) if any(one is value for one in tensors) else value
-
-
-def _is_view_of(value: Any, other: Any) -> bool:
-    if value is other:
-        return True
-    return value._is_view() and (value._base is other or value._base is other._base)
+    return value.view_as(value) if is_another else value
 
 
 def unpack(function: Function[..., Any], result: Any) -> Forward:

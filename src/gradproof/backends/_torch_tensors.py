@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+CONTAINERS = (tuple, list)
+
 
 class _Place(int):
     """Where in ``ctx.saved_tensors`` a tensor is."""
@@ -26,8 +28,8 @@ def taken_back(places: dict[str, Any], tensors: tuple[Any, ...]) -> dict[str, An
 
 
 def _placed(value: Any, tensors: list[Any]) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_placed(one, tensors) for one in value)
+    if type(value) in CONTAINERS:
+        return type(value)(_placed(one, tensors) for one in value)
     if not isinstance(value, torch.Tensor):
         return value
     tensors.append(value)
@@ -35,8 +37,8 @@ def _placed(value: Any, tensors: list[Any]) -> Any:
 
 
 def _fetched(value: Any, tensors: tuple[Any, ...]) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_fetched(one, tensors) for one in value)
+    if type(value) in CONTAINERS:
+        return type(value)(_fetched(one, tensors) for one in value)
     return tensors[value] if isinstance(value, _Place) else value
 
 

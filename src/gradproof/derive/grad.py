@@ -7,6 +7,7 @@ from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gradproof._derived import library_of
 from gradproof._errors import InputError
 from gradproof._outside import watched
 from gradproof.derive import bind, derive
@@ -29,7 +30,8 @@ def value_and_grad(
 
     Raises:
         DeriveError: for what cannot be derived.
-        InputError: where the output is no single number.
+        InputError: where the output is no single number, or an input no NumPy array
+            or number.
     """
     from numpy import ndarray  # the front page imports this file
 
@@ -77,12 +79,29 @@ def _key(value: Any) -> Any:
     return (type(value), value if value.__hash__ else repr(value))
 
 
+def _refuse(name: str, inputs: Sequence[Any]) -> None:
+    elsewhere = {"torch": "torch.func.grad", "jax": "jax.grad"}
+    library = library_of(inputs)
+    if library in elsewhere:
+        raise InputError(
+            f"gp.grad({name}) takes NumPy arrays, and was given {library}'s: "
+            f"use {elsewhere[library]}, or gp.derive for source to read"
+        )
+    for position, value in enumerate(inputs):
+        if isinstance(value, list | tuple | dict):
+            raise InputError(
+                f"gp.grad({name}): input {position} is a {type(value).__name__}: "
+                "pass each array as an input of its own"
+            )
+
+
 def _derived(
     f: Any, wrt: Any, inputs: Sequence[Any], options: dict[str, Any]
 ) -> Callable[..., Any]:
     import numpy as np
 
     name = getattr(f, "__name__", type(f).__name__)
+    _refuse(name, inputs)
     arrays = [np.asarray(x) if isinstance(x, float) else x for x in inputs]
     derivation = derive(f, *arrays, wrt=wrt, **options)
     if not derivation.is_scalar:
