@@ -95,8 +95,8 @@ class Function(Generic[P, R]):
         options, ``output``, or what the forward named with ``gp.save``.
 
         An input without a rule gets a derived gradient: on NumPy from ``gp.derive``, on
-        torch and JAX from their own autodiff, for which the forward runs again: one
-        that draws random numbers needs every rule.
+        torch and JAX from their own autodiff. Where other inputs have rules the
+        forward runs again for it: one that draws random numbers then needs every rule.
 
         Args:
             input: name of the input that the rule gives the gradient of.

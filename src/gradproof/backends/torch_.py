@@ -104,10 +104,11 @@ def call(function: Function[..., Any], inputs: tuple[Any, ...], options: Any) ->
         # Nothing can ask for a gradient: spare inference the price of a Function.
         return function.plain(inputs, options)
     _refuse_options(function, options)
-    apply = made.apply
     if forward_mode.is_on():
-        apply = made.general.apply
         outside.refuse_tensors(function)
+    if not function.rules:
+        return function.plain(inputs, options)  # torch's own operations, to torch
+    apply = made.general.apply if forward_mode.is_on() else made.apply
     flat = apply(*inputs, *map(closed, options.values()))
     if not made.tried and not torch.compiler.is_compiling():
         function.torch_made = made._replace(tried=True)
