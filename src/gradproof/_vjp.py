@@ -34,6 +34,7 @@ def vjp(
             raise _nothing_to_differentiate(function, "output")
         return output
 
+    pull: Callable[[Any], Sequence[Any]]
     if backend.autodiff is None:
         output, pull = _by_hand(function, backend, bound, chosen, at_once)
         checked(output)
@@ -44,6 +45,8 @@ def vjp(
             bound,
             positions,
         )
+        if not at_once:
+            pull = _watching(function, backend, bound, chosen, output, pull)
 
     def pullback(grad_output: Any = None) -> Any:
         incoming = backends.incoming(backend, function, output, grad_output)
@@ -74,6 +77,27 @@ def _by_hand(
         return function.pull_back(backend, grad_output, values, call)
 
     return ran.output, pull
+
+
+def _watching(
+    function: Function[..., Any],
+    backend: backends.Backend,
+    inputs: Sequence[Any],
+    options: Mapping[str, Any],
+    output: Any,
+    pull: Callable[[Any], Sequence[Any]],
+) -> Callable[[Any], Sequence[Any]]:
+    """An autodiff's pullback, which raises where what it needs was written to since."""
+    needed = function.needed(CallSpec.of(backend, inputs, output))
+    given = zip(function.inputs, inputs, strict=True)
+    values = {name: value for name, value in given if name in needed} | dict(options)
+    before = backend.fingerprint(values)
+
+    def watched(grad_output: Any) -> Sequence[Any]:
+        check_unwritten(function, backend, before, values)
+        return pull(grad_output)
+
+    return watched
 
 
 def _nothing_to_differentiate(function: Function[..., Any], what: str) -> InputError:

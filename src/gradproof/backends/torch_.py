@@ -80,7 +80,9 @@ class Made(NamedTuple):
 
 def fingerprint(values: Mapping[str, Any]) -> dict[str, Any]:
     """By name, what differs once one of the values has been written to."""
-    found = {}
+    found: dict[str, Any] = {}
+    if torch.compiler.is_dynamo_compiling():  # which cannot trace this
+        return found
     for name, value in values.items():
         several = value if isinstance(value, tuple) else (value,)
         tensors = (_torch_private.innermost(one) for one in several if owns(one))
