@@ -5,21 +5,13 @@ Loading it imports neither gradproof nor torch; that is left to their first use.
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from gradproof import Verdict
-    from gradproof.report import Outcome
-    from gradproof.watch.verdicts import How
 
 FAIL, REPORT = "fail", "report"
 MARKER = (
@@ -27,8 +19,6 @@ MARKER = (
     "test, such as select or ignore; record=False keeps --gradproof from it"
 )
 PLUGIN = "gradproof-session"
-OUTPUT = "gradproof_outcomes"  # what a worker of xdist hands over
-PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--gradproof-report",
         metavar="PATH",
         help="write the report to PATH too; the suffix says the format "
-        "(.json, .xml for JUnit, .sarif)",
+        "(.json, .xml for JUnit, .sarif, .txt)",
     )
     parser.addini(
         "gradproof", "check what the tests call: off, report or fail", default="off"
@@ -128,162 +118,19 @@ def _mode(config: pytest.Config) -> str | None:
 
 
 def _start(config: pytest.Config, mode: str) -> None:
+    from gradproof._pytest_session import Session
+
     session = Session(config, mode)
     config.pluginmanager.register(session, PLUGIN)
     config.add_cleanup(session.stop)
 
 
-class Session:
-    """One run of pytest with ``--gradproof``: records, checks, reports."""
-
-    def __init__(self, config: pytest.Config, mode: str):
-        from gradproof.watch.recorder import Recorder
-
-        given = config.known_args_namespace
-        self._mode = mode
-        self._report = given.gradproof_report
-        self._how = _how(config)
-        self._recorder = Recorder(
-            given.gradproof_only or config.getini("gradproof_only")
-        )
-        self._stack = contextlib.ExitStack()
-        is_worker = "PYTEST_XDIST_WORKER" in os.environ
-        if is_worker or not getattr(given, "numprocesses", None):  # no controller
-            self._stack.enter_context(self._recorder.recording())
-        self._outcomes: list[Outcome] = []
-
-    def stop(self) -> None:
-        """Put back what recording patched."""
-        self._stack.close()
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """A test may ask not to be recorded."""
-        marker = item.get_closest_marker("gradproof")
-        if marker is None or marker.kwargs.get("record", True):
-            return (yield)
-        with self._recorder.paused():
-            return (yield)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """A worker of xdist is done: take over what it found."""
-        for entry in json.loads(getattr(node, "workeroutput", {}).get(OUTPUT, "[]")):
-            self._outcomes.append(_outcome(entry))
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Check what was recorded; a worker of xdist hands that to its controller."""
-        self.stop()
-        config = session.config
-        self._outcomes += self._check(config)
-        if hasattr(config, "workeroutput"):
-            config.workeroutput[OUTPUT] = json.dumps(list(map(_plain, self._outcomes)))
-            return
-        self._outcomes = _merged(self._outcomes)
-        _add_to_junit(config, self._outcomes)
-        if self._report:
-            from gradproof._check_options import report_to
-
-            report_to(Path(self._report), self._outcomes)
-        wrong = any(
-            one.verdict is not None and not one.verdict.ok for one in self._outcomes
-        )
-        if self._mode == FAIL and wrong and session.exitstatus in PASSED:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _check(self, config: pytest.Config) -> list[Outcome]:
-        from gradproof.watch.verdicts import outcomes
-
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        count = len(self._recorder.calls)
-        if reporter is not None and count and config.get_verbosity() >= 0:
-            noun = "target" if count == 1 else "targets"
-            reporter.write_line(f"gradproof: checking {count} {noun} that were called")
-        return outcomes(self._recorder, self._how)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """A table of what was checked, and every finding."""
-        from gradproof import _declared
-        from gradproof.report import renderer
-
-        terminalreporter.section("gradproof")
-        if not self._outcomes:
-            terminalreporter.write_line(
-                "the tests applied no torch.autograd.Function and no gp.function"
-            )
-            return
-        text = io.StringIO()
-        renderer("full")(self._outcomes, text)
-        terminalreporter.write_line(text.getvalue().rstrip())
-        names = [one.target for one in self._outcomes]
-        for line in _declared.said_of(names, self._how.declarations):
-            terminalreporter.write_line(f"declared  {line}")
-
-
-def _how(config: pytest.Config) -> How:
-    """Settings of the checks: those of the command line, from ``[tool.gradproof]``."""
-    import click
-
-    from gradproof import _check_options, _config
-    from gradproof._errors import InputError
-    from gradproof.watch.verdicts import TIMEOUT, How
-
-    try:
-        settings = _config.load(config.rootpath)
-        return How(
-            settings=_check_options.check_settings(settings, (), (), None),
-            declarations=_check_options.declarations(settings),
-            timeout=settings.timeout or TIMEOUT,
-            jobs=settings.jobs or 1,
-        )
-    except (InputError, click.UsageError) as error:
-        raise pytest.UsageError(str(error)) from None
-
-
-def _plain(outcome: Outcome) -> dict[str, Any]:
-    verdict = None if outcome.verdict is None else outcome.verdict.to_dict()
-    return {**vars(outcome), "verdict": verdict}
-
-
-def _outcome(entry: dict[str, Any]) -> Outcome:
-    from gradproof import Verdict
-    from gradproof.report import Outcome
-
-    given = entry["verdict"]
-    verdict = None if given is None else Verdict.from_dict(given)
-    return Outcome(**{**entry, "verdict": verdict})
-
-
-def _merged(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """One outcome a target, whichever workers called it."""
-    from gradproof.check.runner import merge
-
-    together: dict[str, list[Outcome]] = {}
-    for one in outcomes:
-        together.setdefault(one.target, []).append(one)
-    merged = []
-    for same in together.values():
-        verdicts = [one.verdict for one in same if one.verdict is not None]
-        if len(verdicts) < 2:
-            judged = (one for one in same if one.verdict is not None)
-            merged.append(next(judged, same[0]))
-            continue
-        seconds = sum(one.seconds for one in same)
-        merged.append(replace(same[0], verdict=merge(verdicts), seconds=seconds))
-    return merged
-
-
-def _add_to_junit(config: pytest.Config, outcomes: Sequence[Outcome]) -> None:
-    """A property of the test suite for each target, where there is a JUnit file."""
-    from _pytest.junitxml import xml_key
-
-    xml = config.stash.get(xml_key, None)
-    if xml is None:
-        return
-    for one in outcomes:
-        said = one.error or "ok"
-        if one.verdict is not None and one.verdict.findings:
-            found = one.verdict.findings
-            said = "; ".join(f"{each.property}: {each.message}" for each in found)
-        xml.add_global_property(f"gradproof:{one.target}", said)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: Any, config: pytest.Config
+) -> Iterator[None]:
+    """Last of all, why a run whose tests have passed is no success."""
+    yield
+    session = config.pluginmanager.get_plugin(PLUGIN)
+    if session is not None:
+        session.write_ending(terminalreporter)

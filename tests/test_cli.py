@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -33,7 +34,33 @@ def source(body="pass", factor=2):
     return HEADER + SQUARE.format(body=body, factor=factor)
 
 
+GIVEN = (
+    HEADER
+    + """
+import torch
+
+@gp.function
+def scaled(x, weight, *, seed=1, power=1.0):
+    return weight * x**power
+
+class Double(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor=2.0):
+        ctx.factor = factor
+        return factor * x
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return ctx.factor * grad_output, None
+
+class Makes:
+    def __init__(self, x):
+        self.x = x
+"""
+)
+
 FILES = {
+    "given.py": GIVEN,
     "good.py": source(),
     "bad.py": source(factor=3),
     "bare.py": HEADER + "@gp.function\ndef bare(x):\n    return x\n",
@@ -50,6 +77,7 @@ FILES = {
     "prints.py": "print('at import')\n" + source("print('when called')"),
 }
 
+ONE = ["--example=x=3", "--example=weight=3"]
 COULD_NOT_RUN = {
     "nowhere.py": "there is no file nowhere.py; paths start from {here}",
     "goood.py": "there is no file goood.py; did you mean good.py?",
@@ -145,6 +173,54 @@ def test_no_inputs_known_is_said_by_name(everything_wrong):
     assert "gp.examples" in line
 
 
+def test_what_could_be_given_at_the_prompt_is_said(folder):
+    line = concise("given.py:scaled").stdout.splitlines()[0]
+    assert line.endswith(
+        "scaled: nothing is known of x, weight: give --example x=SHAPE "
+        "--example weight=SHAPE, or put @gp.examples(...) on it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "inputs"),
+    [
+        ("scaled", "x=3,4 weight=4", ["x: float64[3, 4]", "weight: float64[4]"]),
+        ("scaled", "x=2:float32:1..2 weight=2.5", ["x: float32[2]", "weight: float64"]),
+        ("Double", "x=3", ["x: float64[3]"]),
+    ],
+)
+def test_inputs_can_be_given_at_the_prompt(folder, target, given, inputs):
+    options = [f"--example={one}" for one in given.split()]
+    if target == "scaled":
+        options.append("--option=power=2.0")
+    options += ["--select=gradient", "--output-format=json"]
+    result = gradproof("check", f"given.py:{target}", *options)
+    [target] = json.loads(result.stdout)["targets"]
+    assert target["ok"], target
+    shown = [re.sub(r"(\[\])?( = .*)?$", "", one) for one in target["inputs"]]
+    assert shown[: len(inputs)] == inputs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["given.py", "--example=x=3"], "are for one function: give given.py:NAME"),
+        (["calls.npz", "--example=x=3"], "calls.npz has inputs: leave out --example"),
+        (["given.py:scaled", "--example=x"], "'x' is no example: give NAME=SHAPE"),
+        (
+            ["given.py:scaled", "--option=seed=2", *ONE],
+            "seed is a setting of the check",
+        ),
+        (["given.py:Double", "--example=y=2"], "--example y: Double has no such param"),
+        (["given.py:Makes", "--example=y=2"], "Makes does not say what its parameter"),
+    ],
+)
+def test_what_cannot_be_given_is_refused(folder, arguments, message):
+    result = concise(*arguments)
+    assert message in result.output
+    assert result.exit_code == 2
+
+
 def test_the_other_targets_still_run(everything_wrong):
     lines = everything_wrong.stdout.splitlines()
     assert any(line.startswith("bad.py:square: gradient") for line in lines)
@@ -229,6 +305,27 @@ def test_settings_come_from_the_file_and_the_command_line_wins(project):
     assert (target["seed"], target["ok"]) == (4, True)
     result = concise("bad.py", "--select", "gradient")
     assert result.stdout.startswith("bad.py:square: gradient")
+
+
+def test_what_is_declared_is_said_and_what_of_it_matches_nothing(project):
+    (project / "pyproject.toml").write_text(
+        '[tool.gradproof.targets."bad.py:square"]\nignore = ["gradient"]\n'
+        '[tool.gradproof.targets."good.py:sqare"]\nignore = ["gradient"]\n'
+        '[tool.gradproof.targets."other.py:square"]\nignore = ["gradient"]\n'
+    )
+    lines = concise("good.py", "bad.py", "--select", "shape").stdout.splitlines()
+    assert lines[-2:] == [
+        "declared  bad.py:square: without gradient",
+        "unmatched good.py:sqare is declared, but matches no target here; "
+        "did you mean good.py:square?",
+    ]
+
+
+def test_a_record_that_is_not_there(project):
+    line = concise("nofile.npz").stdout.splitlines()[0]
+    assert line.startswith(
+        "nofile.npz: could not run: there is no file nofile.npz; paths start from"
+    )
 
 
 def test_a_wrong_file_is_a_usage_error(project):

@@ -9,6 +9,7 @@ import pytest
 
 from gradproof import Verdict
 from gradproof._check_options import report_to
+from gradproof._pytest_only import Applied
 from gradproof.report import Outcome
 
 pytest_plugins = ["pytester"]
@@ -102,7 +103,13 @@ def test_what_the_tests_call_is_checked_and_the_run_fails(suite):
     )
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(
-        ["*= gradproof =*", "layers:Wrong * 1 finding *", "*gradient · x · scale*"]
+        [
+            "*= gradproof =*",
+            "layers:Wrong * 1 finding *",
+            "*gradient · x · scale*",
+            "gradproof: 1 target with findings",
+            "*= 3 passed in *",
+        ]
     )
     assert result.ret == 1
     assert outcomes(suite) == {"layers:Wrong": False, INSIDE: True}
@@ -112,7 +119,55 @@ def test_what_the_tests_call_is_checked_and_the_run_fails(suite):
 
 
 def test_a_report_does_not_fail_the_run(suite):
-    assert run(suite, "--gradproof=report", "--gradproof-only=layers").ret == 0
+    result = run(suite, "--gradproof=report", "--gradproof-only=layers")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["gradproof: 1 target with findings"])
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"]])
+def test_a_package_that_nothing_is_of_fails_the_run(suite, workers):
+    result = run(suite, "--gradproof", "--gradproof-only=layer", *workers)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(
+        [
+            "gradproof: --gradproof-only layer: 2 targets were applied, and none is of "
+            "package 'layer'; did you mean layers?"
+        ]
+    )
+    result.stdout.no_fnmatch_line("*the tests applied no*")
+
+
+def test_the_report_has_the_colours_of_the_terminal(suite, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    shown = run(suite, "--gradproof", "--color=yes", "-k", "wrong").stdout.str()
+    assert "\x1b[31m1 finding" in shown
+    assert "\x1b[1m\x1b[31mgradproof: 1 target with findings" in shown
+
+
+def test_a_package_that_there_is_not_fails_the_run_beside_one_that_there_is():
+    applied = Applied(["layers", "lost", "json"])
+    applied.add(["layers.a:Wrong", "suite:Other"], existing=["json"])
+    [line] = applied.problems()
+    assert line == (
+        "--gradproof-only lost: 2 targets were applied, and none is of package "
+        "'lost'; they are of layers, suite"
+    )
+
+
+@pytest.mark.parametrize(("existing", "count"), [([], 1), (["layers"], 0)])
+def test_where_nothing_is_applied_a_package_need_only_be_there(existing, count):
+    applied = Applied(["layers"])
+    applied.add([], existing=existing)
+    assert len(applied.problems()) == count
+
+
+def test_a_report_of_a_suffix_without_a_format_is_refused(suite):
+    result = run(suite, "--gradproof", "--gradproof-report=report.html")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*report.html: the suffix says the format, and is one of .json, .xml, *"]
+    )
 
 
 @pytest.mark.parametrize(

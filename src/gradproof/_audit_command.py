@@ -12,10 +12,12 @@ import click
 from gradproof import _check_options as shared
 from gradproof import _declared, _run
 from gradproof._command import load_config, stdout, with_workers
+from gradproof._notes import notes
 from gradproof._progress import Progress
 from gradproof._workers import Pool, Request
 from gradproof.report import Outcome
 from gradproof.report._words import count
+from gradproof.report.notes import Note
 
 
 @click.command()
@@ -53,25 +55,24 @@ def audit(
 
     checked, broken = with_workers(run, config, jobs, timeout)
     chosen = output_format or config.output_format or shared.DEFAULT_FORMAT
-    shared.report([*checked, *broken], chosen, stdout())
-    if chosen == shared.DEFAULT_FORMAT:
-        for line in _declared.said_of((each.target for each in checked), said):
-            click.echo(f"declared  {line}")
-        click.echo(coverage(checked, broken))
-    sys.exit(shared.exit_code([*checked, *broken]))
+    outcomes = [*checked, *broken]
+    ending = notes([each.target for each in outcomes], said, packages=packages)
+    ending.append(coverage(checked, broken))
+    shared.report(outcomes, chosen, stdout(), ending)
+    sys.exit(shared.exit_code(outcomes))
 
 
-def coverage(checked: Sequence[Outcome], broken: Sequence[Outcome]) -> str:
+def coverage(checked: Sequence[Outcome], broken: Sequence[Outcome]) -> Note:
     """How much of what there is was looked at."""
     called = [each for each in checked if each.kind != "inputs"]
     judged = [each.verdict for each in called if each.verdict is not None]
     text = (
-        f"coverage: {len(checked)} found, {len(called)} called, {len(judged)} checked, "
+        f"{len(checked)} found, {len(called)} called, {len(judged)} checked, "
         f"{sum(not verdict.ok for verdict in judged)} with findings"
     )
     if broken:
         text += f"; {count(len(broken), 'module')} could not be imported"
-    return text
+    return Note("coverage:", text)
 
 
 def _request(

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 from gradproof.report._words import count
-from gradproof.watch.calls import name_of
-from gradproof.watch.recorder import NOT_ASKED_FOR, Recorder
+from gradproof.watch.recorder import Recorder
 
 
 class Applied:
@@ -31,9 +30,7 @@ class Applied:
 
     def look(self, recorder: Recorder) -> None:
         """Take in what this process applied."""
-        seen = map(name_of, recorder._seen)
-        names = [name for name in seen if not _is_of(name, NOT_ASKED_FOR)]
-        self.add(names, filter(_exists, self._only))
+        self.add(recorder.applied, filter(_exists, self._only))
 
     def problems(self) -> list[str]:
         """A line for each package that is not there, or that nothing applied is of."""

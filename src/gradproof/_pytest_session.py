@@ -121,7 +121,7 @@ class Session:
         """A table of what was checked, and every finding."""
         terminalreporter.section("gradproof")
         if self._outcomes:
-            text = io.StringIO()
+            text = _Written(in_colour=terminalreporter.hasmarkup)
             _check_options.report(self._outcomes, "full", text, self._notes())
             terminalreporter.write_line(text.getvalue().rstrip())
         elif not self._applied.names:
@@ -138,6 +138,17 @@ class Session:
             terminalreporter.write_line(
                 f"gradproof: {line}", bold=True, **{colour: True}
             )
+
+
+class _Written(io.StringIO):
+    """Text on its way to pytest's terminal, in colour where that has any."""
+
+    def __init__(self, *, in_colour: bool):
+        super().__init__()
+        self._in_colour = in_colour
+
+    def isatty(self) -> bool:
+        return self._in_colour
 
 
 def _were(number: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,14 @@ from gradproof.report.listing import Listed
 
 RECORD = ".npz"
 Found = list[tuple[Target, str]] | Outcome  # targets with their kinds, or why not
+
+
+class Interrupted(KeyboardInterrupt):  # noqa: N818 - as the one that it is
+    """An interrupt, with the outcomes that were there by then."""
+
+    def __init__(self, outcomes: list[Outcome]):
+        super().__init__()
+        self.outcomes = outcomes
 
 
 @dataclass(frozen=True)
@@ -45,15 +53,40 @@ def check(
         pool: the workers to do it in.
         progress: told of each target as its turn comes, and when it is done.
         declarations: what is said about some of the targets.
+
+    Raises:
+        Interrupted: on Ctrl-C, with what came of the targets that were done.
     """
     plan = list(dict.fromkeys(_plan(texts, pool, progress)))
-    requests = [
+    steps = [
         _request(step, _declared.settings(str(step), declarations, settings))
-        for step in plan
         if isinstance(step, Target)
+        else step
+        for step in plan
     ]
-    checked = outcomes(requests, pool, progress)
-    return [next(checked) if isinstance(step, Target) else step for step in plan]
+    requests = [step for step in steps if isinstance(step, Request)]
+    there: dict[int, Outcome] = {}
+
+    def keep(request: Request, said: Answer, seconds: float) -> None:
+        there[id(request)] = outcome(request.target, said, seconds)
+
+    try:
+        for _ in outcomes(requests, pool, progress, keep):
+            pass
+    except KeyboardInterrupt:
+        raise Interrupted(list(_known(steps, dict(there)))) from None
+    return list(_known(steps, there))
+
+
+def _known(
+    steps: Sequence[Request | Outcome], there: dict[int, Outcome]
+) -> Iterator[Outcome]:
+    """What came of the steps, as far as it is known, in their order."""
+    for step in steps:
+        if isinstance(step, Outcome):
+            yield step
+        elif id(step) in there:
+            yield there[id(step)]
 
 
 def _request(target: Target, settings: dict[str, Any]) -> Request:
@@ -146,15 +179,26 @@ def _found(text: str, answer: Answer, seconds: float) -> Found:
 
 
 def outcomes(
-    requests: Sequence[Request], pool: Pool, progress: Progress
+    requests: Sequence[Request],
+    pool: Pool,
+    progress: Progress,
+    answered: Callable[[Request, Answer, float], None] = lambda *_given: None,
 ) -> Iterator[Outcome]:
-    """What came of each request, in the order asked."""
+    """What came of each request, in the order asked.
+
+    Args:
+        requests: what to ask.
+        pool: the workers to do it in.
+        progress: told of each target as its turn comes, and when it is done.
+        answered: given each answer as it comes, in any order.
+    """
     progress.expect(len(requests))
     answers = pool.answers(
         requests,
         lambda request: progress.started(request.target),
         lambda request: progress.finished(request.target),
         lambda request, at: progress.at(request.target, at["at"], at["share"]),
+        answered,
     )
     for request, (said, seconds) in zip(requests, answers, strict=True):
         yield outcome(request.target, said, seconds)

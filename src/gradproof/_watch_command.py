@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from gradproof import _check_options as shared
-from gradproof import _declared
 from gradproof._command import DEFAULT_TIMEOUT, load_config, split
 from gradproof._errors import GradproofError
+from gradproof._notes import notes
 from gradproof._progress import progress
 from gradproof.report import FOR_PEOPLE, Outcome
+from gradproof.report._words import count
 
 if TYPE_CHECKING:
+    from gradproof.report.notes import Note
     from gradproof.watch.calls import Call
     from gradproof.watch.recorder import Recorder
     from gradproof.watch.verdicts import How
@@ -58,12 +60,7 @@ class FoundError(BaseException):
     metavar="FILE",
     help="Write the calls to FILE.npz, for gradproof check, and check nothing.",
 )
-@click.option(
-    "--report",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="PATH",
-    help="Write the report to PATH too, as its suffix says: .json, .xml or .sarif.",
-)
+@shared.report_option
 @shared.inputs_option
 @shared.check_options
 def watch(
@@ -114,9 +111,10 @@ def watch(
         sys.exit(status)
     outcomes = [found] if found else _outcomes(recorder, how)
     chosen = output_format or config.output_format or shared.DEFAULT_FORMAT
-    _say(outcomes, said, chosen, _stderr())
+    ending = notes([each.target for each in outcomes], said)
+    _say(outcomes, chosen, _stderr(), ending)
     if report:
-        shared.report_to(report, outcomes)
+        shared.report_to(report, outcomes, ending)
     sys.exit(status or shared.exit_code(outcomes))
 
 
@@ -169,16 +167,17 @@ def _save(recorder: Recorder, file: Path) -> None:
     calls = {name: worth_checking(known) for name, known in recorder.calls.items()}
     left_out = record.save(file, calls)
     kept = len(calls) - len(left_out)
-    click.echo(f"{file}: calls of {kept} targets; gradproof check {file}", err=True)
+    kept_of = count(kept, "target")
+    click.echo(f"{file}: calls of {kept_of}; gradproof check {file}", err=True)
     for name in left_out:
         click.echo(f"not in it: {name}, which is called on objects", err=True)
 
 
 def _say(
     outcomes: Sequence[Outcome],
-    said: _declared.Declarations,
     output_format: str,
     stream: TextIO,
+    ending: Sequence[Note],
 ) -> None:
     if not outcomes and output_format in FOR_PEOPLE:
         stream.write(
@@ -186,10 +185,7 @@ def _say(
             "gp.function\n"
         )
         return
-    shared.report(outcomes, output_format, stream)
-    if output_format == shared.DEFAULT_FORMAT:
-        for line in _declared.said_of((each.target for each in outcomes), said):
-            stream.write(f"declared  {line}\n")
+    shared.report(outcomes, output_format, stream, ending)
 
 
 def _stderr() -> TextIO:

@@ -141,6 +141,7 @@ class Pool:
 
     def __init__(self, jobs: int, timeout: float) -> None:
         self._timeout = timeout
+        self._closed = False
         self._workers = [Worker() for _ in range(jobs)]
 
     def __enter__(self) -> Pool:
@@ -151,6 +152,7 @@ class Pool:
 
     def close(self) -> None:
         """Kill every worker and start no other."""
+        self._closed = True
         for worker in self._workers:
             worker.close()
 
@@ -160,8 +162,18 @@ class Pool:
         started: Callable[[Request], None],
         finished: Callable[[Request], None] = lambda _request: None,
         at: Callable[[Request, Answer], None] = lambda _request, _answer: None,
+        answered: Callable[[Request, Answer, float], None] = lambda *_given: None,
     ) -> Iterator[tuple[Answer, float]]:
-        """Each request's answer and the seconds it took, in the order asked."""
+        """Each request's answer and the seconds it took, in the order asked.
+
+        Args:
+            requests: what to ask.
+            started: told of each request as its turn comes.
+            finished: told of each one that is over, whatever came of it.
+            at: told of each property that a check comes to.
+            answered: given each answer as it comes, in any order; none after an
+                interrupt, which ends workers in the middle of one.
+        """
         idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         for worker in self._workers:
             idle.put(worker)
@@ -172,7 +184,10 @@ class Pool:
                 started(request)
                 start = time.perf_counter()
                 answer = worker.ask(request, self._timeout, partial(at, request))
-                return answer, time.perf_counter() - start
+                seconds = time.perf_counter() - start
+                if not self._closed:
+                    answered(request, answer, seconds)
+                return answer, seconds
             finally:
                 idle.put(worker)
                 finished(request)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -22,6 +23,14 @@ from gradproof._command import (
     with_workers,
 )
 from gradproof._derive_command import derive, explain
+from gradproof._given import Given
+from gradproof._given_options import (
+    example_option,
+    one_function_each,
+    option_option,
+    plain,
+)
+from gradproof._notes import notes
 from gradproof._progress import Progress
 from gradproof._watch_command import watch
 from gradproof._workers import Pool
@@ -45,9 +54,13 @@ main.add_command(audit)
 
 @main.command()
 @targets_argument
+@example_option
+@option_option
 @shared.check_options
 def check(
     targets: Sequence[str],
+    examples: list[Given],
+    options: list[tuple[str, Any]],
     output_format: str | None,
     select: list[str],
     ignore: list[str],
@@ -58,19 +71,25 @@ def check(
     """Check the gradients of targets.
 
     A file or module stands for every gp.function, every torch.autograd.Function
-    subclass and everything with gp.examples that it defines. Exits with 0 if nothing
-    was found, 1 if something was, 2 if something could not run.
+    subclass and everything with gp.examples that it defines. Inputs come from
+    --example, else from gp.examples. Exits with 0 if nothing was found, 1 if something
+    was, 2 if something could not run.
     """
     config = load_config()
-    given = shared.check_settings(config, select, ignore, seed)
+    settings = shared.check_settings(config, select, ignore, seed)
+    if examples or options:
+        one_function_each(targets)
+        made_up = {**plain(examples, options), "seed": settings.get("seed", 0)}
+        settings = {**settings, "given": made_up}
     said = shared.declarations(config)
 
     def run(pool: Pool, shown: Progress) -> list[Outcome]:
-        return _run.check(targets, given, pool, shown, said)
+        return _run.check(targets, settings, pool, shown, said)
 
     outcomes = with_workers(run, config, jobs, timeout)
     chosen = output_format or config.output_format or shared.DEFAULT_FORMAT
-    shared.report(outcomes, chosen, stdout())
+    names = [each.target for each in outcomes]
+    shared.report(outcomes, chosen, stdout(), notes(names, said, modules=targets))
     sys.exit(shared.exit_code(outcomes))
 
 

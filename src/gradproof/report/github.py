@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from gradproof._escape import escaped
@@ -21,8 +21,19 @@ def render(outcomes: Sequence[Outcome], stream: TextIO) -> None:
     """Write a command a finding, one a target that could not run, and a summary."""
     for outcome in outcomes:
         for title, message in _annotations(outcome):
-            stream.write(f"{_command(outcome, title)}::{_in(IN_MESSAGE, message)}\n")
+            where = {"file": outcome.file, "line": outcome.line, "title": title}
+            stream.write(annotation("error", where, message))
     stream.write(f"{_words.summary(outcomes)}\n")
+
+
+def annotation(level: str, where: Mapping[str, str | int | None], message: str) -> str:
+    """A workflow command of a level: ``error``, ``warning`` or ``notice``."""
+    properties = ",".join(
+        f"{name}={_in(IN_PROPERTY, str(value))}"
+        for name, value in where.items()
+        if value is not None
+    )
+    return f"::{level} {properties}::{_in(IN_MESSAGE, message)}\n"
 
 
 def _annotations(outcome: Outcome) -> Iterator[tuple[str, str]]:
@@ -31,16 +42,6 @@ def _annotations(outcome: Outcome) -> Iterator[tuple[str, str]]:
         return
     for finding in outcome.verdict.findings:
         yield f"{outcome.target}: {_words.title(finding)}", said(finding)
-
-
-def _command(outcome: Outcome, title: str) -> str:
-    known = {"file": outcome.file, "line": outcome.line, "title": title}
-    properties = ",".join(
-        f"{name}={_in(IN_PROPERTY, str(value))}"
-        for name, value in known.items()
-        if value is not None
-    )
-    return f"::error {properties}"
 
 
 def _in(table: dict[int, str], text: str) -> str:

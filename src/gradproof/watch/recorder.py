@@ -69,6 +69,16 @@ class Recorder:
         self._pauses = 0
         self._lock = threading.RLock()
 
+    @property
+    def applied(self) -> list[str]:
+        """The names of all that was applied, recorded or not, but for torch's own."""
+        names = [name_of(_generated_from(one) or one) for one in self._seen]
+        return [
+            name
+            for name in names
+            if not any(_is_in(name.partition(":")[0], one) for one in NOT_ASKED_FOR)
+        ]
+
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Record what is called inside, and nothing afterwards."""
