@@ -128,12 +128,110 @@ def nested_x(grad_output, x):
     return grad_output * (s + x * s * (1 - s))
 
 
+@gp.function
+def views(x, y):
+    """An input as it is, a view of one, and both beside one another."""
+    return x, y.T, (x * y)[::2]
+
+
+@views.gradient("x")
+def views_x(grad_output, y):
+    same, _, product = grad_output
+    return same + _spread(product) * y
+
+
+@views.gradient("y")
+def views_y(grad_output, x):
+    _, turned, product = grad_output
+    return turned.T + _spread(product) * x
+
+
+def _spread(rows: torch.Tensor) -> torch.Tensor:
+    """The rows with zeros in between."""
+    return torch.stack([rows, torch.zeros_like(rows)], 1).flatten(0, 1)
+
+
+@gp.function
+def chosen(x, *, axes=(0,), weights=None, scales=None):
+    """Options that hold others: a tuple or a list, a tensor, a dictionary."""
+    centred = x - x.sum(tuple(axes), keepdim=True)
+    return centred * weights * scales["all"]
+
+
+@chosen.gradient("x")
+def chosen_x(grad_output, axes, *, weights, scales):
+    scaled = grad_output * weights * scales["all"]
+    return scaled - scaled.sum(tuple(axes), keepdim=True)
+
+
+@gp.function
+def ordered(x):
+    """Integers first; the rule asks for the outputs."""
+    values, places = x.sort(-1)
+    return places, values, values > 0
+
+
+@ordered.gradient("x")
+def ordered_x(grad_output, output):
+    gradient = grad_output[1]
+    return torch.zeros_like(gradient).scatter(-1, output[0], gradient)
+
+
+@gp.function
+def busy(x):
+    """It writes to what is its own, and saves an input, integers and a view."""
+    work = x.clone()
+    work.mul_(x).add_(1)
+    same, first = gp.save(same=x, first=x[:1])
+    gp.save(order=x.argsort())
+    square = work * 1
+    work[...] = 0
+    return square * same * first
+
+
+@busy.gradient("x")
+def busy_x(grad_output, same, first, order):
+    gradient = grad_output * (3 * same * same + 1) * first
+    more = (grad_output * (same * same + 1) * same).sum().expand(1)
+    return gradient + torch.cat([more, torch.zeros_like(same[1:])])
+
+
+@gp.function
+def twice_nested(x, y):
+    """Rules that ask another gp.function for its gradients."""
+    return multiply(multiply(x, y), x)
+
+
+@twice_nested.gradient("x")
+def twice_nested_x(grad_output, x, y):
+    outer = multiply.gradients(x * y, x, grad_output=grad_output)
+    return outer.y + multiply.gradients(x, y, grad_output=outer.x).x
+
+
+@twice_nested.gradient("y")
+def twice_nested_y(grad_output, x, y):
+    outer = multiply.gradients(x * y, x, grad_output=grad_output)
+    return multiply.gradients(x, y, grad_output=outer.x).y
+
+
+@gp.function
+def wave(x):
+    """Real in, complex out."""
+    return torch.exp(1j * x)
+
+
+@wave.gradient("x")
+def wave_x(grad_output, output):
+    return grad_output * (1j * output).conj()
+
+
 def _random(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
     return torch.randn(shape, generator=_generator, dtype=dtype)
 
 
 _generator = torch.Generator().manual_seed(0)
 _rows = torch.tensor([0, 2, 2])
+_weights = _random(3)
 
 CASES = {
     "linear": Case(
@@ -164,4 +262,32 @@ CASES = {
         (_random(3, dtype=torch.complex128), _random(2, 3)),
     ),
     "nested": Case(nested, torch.nn.functional.silu, (_random(3),)),
+    "views": Case(
+        views,
+        lambda x, y: (x * 1, y.T, (x * y)[::2]),
+        (_random(4, 2), _random(4, 2)),
+    ),
+    "options that hold others": Case(
+        lambda x: chosen(x, axes=[0, 1], weights=_weights, scales={"all": 2.0}),
+        lambda x: (x - x.sum()) * _weights * 2,
+        (_random(2, 3),),
+    ),
+    "ordered": Case(
+        ordered,
+        lambda x: (x.argsort(-1), x.sort(-1).values, x.sort(-1).values > 0),
+        (_random(2, 4),),
+    ),
+    "busy": Case(busy, lambda x: (x * x + 1) * x * x[:1], (_random(3),)),
+    "twice nested": Case(
+        twice_nested, lambda x, y: x * y * x, (_random(3), _random(3))
+    ),
+    "wave": Case(wave, lambda x: torch.exp(1j * x), (_random(3),)),
+    "not contiguous, no axis": Case(
+        multiply, torch.mul, (_random(3, 8).T[::2], _random())
+    ),
+    "the same twice, in single": Case(
+        lambda x, y: multiply(x, multiply(x, y)),
+        lambda x, y: x * (x * y),
+        (_random(3).float(), _random(2, 3)),
+    ),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +13,7 @@ from torch.autograd import forward_ad
 
 import gradproof as gp
 from gradproof.backends import _torch_private
+from tests.compose.contexts import leaves
 from tests.compose.functions import CASES
 from tests.libraries import CONVERT
 from tests.test_function import linear
@@ -131,37 +134,6 @@ def test_once_is_right_to_first_order() -> None:
     assert torch.equal(found, 2 * x)
     assert torch.equal(torch.func.grad(lambda x: kernel(x).sum())(x), 2 * x)
     assert torch.equal(kernel.gradients(x, grad_output=torch.ones_like(x)).x, 2 * x)
-
-
-def first_order(f, x):
-    return torch.autograd.grad(f(x), x, create_graph=True)[0].sum()
-
-
-def dual(f, x):
-    with forward_ad.dual_level():
-        f(forward_ad.make_dual(x, torch.ones_like(x)))
-
-
-SECOND = {
-    "grad": lambda f, x: torch.autograd.grad(first_order(f, x), x),
-    "backward": lambda f, x: first_order(f, x).backward(),
-    "jacrev": lambda f, x: torch.func.jacrev(torch.func.grad(f))(x),
-    "jacfwd": lambda f, x: torch.func.jacfwd(torch.func.grad(f))(x),
-    "jvp": lambda f, x: torch.func.jvp(f, (x,), (x,)),
-    "dual": dual,
-}
-
-
-@pytest.mark.parametrize("way", SECOND)
-def test_once_refuses_a_second_derivative_though_grad_output_has_none(way) -> None:
-    """once_differentiable gives 6x here, where 2 + 6x is right."""
-    x = ones(3)
-
-    def total(x):
-        return kernel(x).sum() + (x**3).sum()
-
-    with pytest.raises((RuntimeError, gp.RuleError), match="kernel: the rule for 'x'"):
-        SECOND[way](total, x)
 
 
 def test_forward_mode_through_a_rule_that_torch_cannot_follow_is_refused() -> None:
@@ -306,6 +278,37 @@ def test_an_intermediate_that_is_written_to_is_noticed() -> None:
     kept[0].mul_(10)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         output.backward()
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_an_option_that_is_written_to_is_noticed(kind) -> None:
+    @gp.function
+    def scale(x, *, by, more):
+        return x * by * more[0]
+
+    @scale.gradient("x")
+    def grad_x(grad_output, by, more):
+        return grad_output * by * more[0]
+
+    for written in (0, 1):
+        weights = torch.ones(3), torch.ones(3)
+        output = scale(ones(3), by=weights[0], more=kind(weights[1:]))
+        weights[written].mul_(10)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            output.sum().backward()
+
+
+@pytest.mark.parametrize("name", ["linear", "half saved", "exp"])
+def test_what_was_kept_is_freed_by_backward_though_the_loss_lives(name) -> None:
+    function, _, shown = CASES[name]
+    function(*leaves(shown)).sum().backward()  # it is made at its first call
+    for _ in range(2):
+        inputs = [x * 1 for x in leaves(shown)]
+        watched = [weakref.ref(x) for x in inputs]
+        loss = function(*inputs).sum()
+        loss.backward()
+        del inputs
+        assert [reference() for reference in watched] == [None] * len(shown)
 
 
 def test_a_tensor_read_from_outside_is_an_error_under_compile_too() -> None:

@@ -142,14 +142,6 @@ def incoming(
     )
 
 
-def not_differentiated(function: Function[..., Any], option: str) -> InputError:
-    """The error for an array that takes part in autodiff, passed as an option."""
-    return InputError(
-        f"{function.__name__}: the option {option!r} is an array to differentiate, "
-        "options have no gradient: make it a positional parameter, an input"
-    )
-
-
 def _incoming(
     backend: Backend, name: str, which: str, output: Any, gradient: Any
 ) -> Any:

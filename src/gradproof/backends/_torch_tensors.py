@@ -9,8 +9,6 @@ from typing import Any
 
 import torch
 
-CONTAINERS = (tuple, list)
-
 
 class _Place(int):
     """Where in ``ctx.saved_tensors`` a tensor is."""
@@ -19,34 +17,37 @@ class _Place(int):
 def set_aside(kept: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
     """The values with a place instead of each tensor, and the tensors."""
     tensors: list[Any] = []
-    return {name: _placed(value, tensors) for name, value in kept.items()}, tensors
+
+    def placed(tensor: Any) -> Any:
+        tensors.append(tensor)
+        return _Place(len(tensors) - 1)
+
+    return {name: map_tensors(placed, value) for name, value in kept.items()}, tensors
 
 
 def taken_back(places: dict[str, Any], tensors: tuple[Any, ...]) -> dict[str, Any]:
     """The inverse of ``set_aside``."""
-    return {name: _fetched(value, tensors) for name, value in places.items()}
 
+    def fetched(value: Any) -> Any:
+        return tensors[value] if isinstance(value, _Place) else value
 
-def _placed(value: Any, tensors: list[Any]) -> Any:
-    if type(value) in CONTAINERS:
-        return type(value)(_placed(one, tensors) for one in value)
-    if not isinstance(value, torch.Tensor):
-        return value
-    tensors.append(value)
-    return _Place(len(tensors) - 1)
-
-
-def _fetched(value: Any, tensors: tuple[Any, ...]) -> Any:
-    if type(value) in CONTAINERS:
-        return type(value)(_fetched(one, tensors) for one in value)
-    return tensors[value] if isinstance(value, _Place) else value
+    return {name: _mapped(fetched, value) for name, value in places.items()}
 
 
 def map_tensors(apply: Callable[[Any], Any], value: Any) -> Any:
-    """A value with something done to its tensors; a tuple of outputs is gone into."""
-    if isinstance(value, tuple):
-        return tuple(map_tensors(apply, one) for one in value)
-    return apply(value) if isinstance(value, torch.Tensor) else value
+    """A value with something done to its tensors; what holds others is gone into."""
+    return _mapped(
+        lambda one: apply(one) if isinstance(one, torch.Tensor) else one, value
+    )
+
+
+def _mapped(apply: Callable[[Any], Any], value: Any) -> Any:
+    kind = type(value)  # of a subclass one does not know how it is made
+    if kind is tuple or kind is list:
+        return kind(_mapped(apply, one) for one in value)
+    if kind is dict:
+        return {key: _mapped(apply, one) for key, one in value.items()}
+    return apply(value)
 
 
 @functools.cache

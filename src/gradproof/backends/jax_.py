@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gradproof._errors import InputError
 from gradproof._rule import ArraySpec, CallSpec
 from gradproof.backends import _jax_forward_mode as forward_mode
-from gradproof.backends import not_differentiated
 
 if TYPE_CHECKING:
     from gradproof._function import Function
@@ -72,7 +72,11 @@ def call(function: Function[..., Any], inputs: tuple[Any, ...], options: Any) ->
     """The output, differentiated by JAX through the rules."""
     for option, value in options.items():
         if isinstance(value, jax.core.Tracer):
-            raise not_differentiated(function, option)
+            raise InputError(
+                f"{function.__name__}: the option {option!r} is traced by JAX, options "
+                "have no gradient and must be known: make it static, as with "
+                "static_argnames, or a positional parameter, an input"
+            )
     if "jax" not in function.cache:
         function.cache["jax"] = _build(function), forward_mode.build(function, THIS)
     by_vjp, by_jvp = function.cache["jax"]

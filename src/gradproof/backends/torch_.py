@@ -10,9 +10,10 @@ from typing import cast as typing_cast
 import torch
 from torch.autograd import forward_ad
 
+from gradproof._errors import InputError
 from gradproof._function import DEFINED
 from gradproof._rule import ArraySpec
-from gradproof.backends import _torch_eager, _torch_private, not_differentiated
+from gradproof.backends import _torch_eager, _torch_private
 from gradproof.backends import _torch_forward_mode as forward_mode
 from gradproof.backends import _torch_outside as outside
 from gradproof.backends._torch_class import closed, general, subclass, unpack
@@ -187,4 +188,8 @@ def _refuse_options(function: Function[..., Any], options: dict[str, Any]) -> No
     for option, value in options.items():
         values = value if isinstance(value, list | tuple) else (value,)
         if any(owns(one) and outside.is_differentiated(one) for one in values):
-            raise not_differentiated(function, option)
+            raise InputError(
+                f"{function.__name__}: the option {option!r} is an array to "
+                "differentiate, options have no gradient: make it a positional "
+                "parameter, an input"
+            )
