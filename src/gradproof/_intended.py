@@ -32,8 +32,8 @@ def with_hints(
         return verdict
     what, meant = looks
     hint = (
-        f"it looks like {what}: if that is meant, declare it in pyproject.toml, "
-        f'[tool.gradproof.targets."{name}"] gradient_of = "{meant}"'
+        f"it looks like {what}: if that is meant, declare it in pyproject.toml:\n"
+        f'[tool.gradproof.targets."{name}"]\ngradient_of = "{meant}"'
     )
     findings = tuple(_hinted(finding, hint) for finding in verdict.findings)
     return dataclasses.replace(verdict, findings=findings)

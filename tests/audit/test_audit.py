@@ -1,15 +1,21 @@
 """What an audit finds by itself, and what it says where it cannot."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from gradproof.audit.clues import clues, without_gradient
-from gradproof.audit.judge import _signature
-from gradproof.audit.search import search
+from gradproof import _declared
+from gradproof._errors import InputError
+from gradproof.audit.candidates import Array
+from gradproof.audit.clues import Clue, clues
+from gradproof.audit.judge import _by_search, _declared_input, _signature
+from gradproof.audit.missing import no_inputs
+from gradproof.audit.search import Attempt, Signature, search
+from gradproof.audit.source import without_gradient
 
 
 class Base(torch.autograd.Function):
@@ -90,6 +96,26 @@ def test_clues_come_from_the_source():
     assert mode.texts == ["b"]
 
 
+def test_a_number_that_may_be_a_tensor_is_tried_as_one_too():
+    class Scale(Base):
+        @staticmethod
+        def forward(ctx, x, alpha=1.5, beta=2.0):
+            if not isinstance(alpha, torch.Tensor):
+                alpha = torch.tensor(alpha, dtype=x.dtype)
+            ctx.save_for_backward(x, alpha)
+            return x * alpha * beta
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, alpha = ctx.saved_tensors
+            given = ctx.needs_input_grad[1]
+            grad_alpha = (grad_output * x).sum() if given else None
+            return grad_output * alpha * 2, grad_alpha, None
+
+    said = _by_search(Scale, "module:Scale", {"select": ["gradient"]})
+    assert [finding.input for finding in said.findings] == ["alpha"]
+
+
 def test_an_input_without_gradient_is_not_held_against_the_backward():
     def backward(ctx, grad_output):
         if ctx.scale:
@@ -97,6 +123,7 @@ def test_an_input_without_gradient_is_not_held_against_the_backward():
         return grad_output, None, None
 
     assert without_gradient(backward, 3) == {1}
+    assert without_gradient(backward, 2) == {1}  # torch takes more Nones than inputs
 
 
 PACKAGE = {
@@ -123,6 +150,21 @@ class Holder:
         def backward(ctx, grad_output):
             return grad_output * ctx.scale, None
 """,
+    "test_ops.py": "raise RuntimeError('torch.autograd is tested here')\n",
+    "base.py": """
+import torch
+class Base(torch.autograd.Function):
+    @classmethod
+    def forward(cls, ctx, x):
+        return cls.value(x)
+    @classmethod
+    def backward(cls, ctx, grad_output):
+        return grad_output
+class Identity(Base):
+    @classmethod
+    def value(cls, x):
+        return x.clone()
+""",
     "ops.py": """
 import torch
 @torch.library.custom_op("zero_config_test::triple", mutates_args=())
@@ -131,6 +173,16 @@ def triple(x: torch.Tensor) -> torch.Tensor:
 triple.register_autograd(lambda ctx, grad_output: 2 * grad_output)
 """,
 }
+
+
+GIVEN = """
+import torch
+class Solver:
+    def find(self, x):
+        return x.clone()
+def strange():
+    return torch.randn(5, 4), Solver()
+"""
 
 
 def audit(folder, *arguments):
@@ -155,6 +207,7 @@ def test_a_package_is_audited_and_what_is_missing_is_said(tmp_path):
     }
     assert set(targets) == {
         "pack.broken",
+        "pack.base:Identity",
         "pack.strange:Strange",
         "pack.strange:Holder.Nested",
         "pack.ops:zero_config_test.triple",
@@ -164,14 +217,21 @@ def test_a_package_is_audited_and_what_is_missing_is_said(tmp_path):
     triple = targets["pack.ops:zero_config_test.triple"]
     assert "scale" in {finding["diagnosis"] for finding in triple["findings"]}
     message = targets["pack.strange:Strange"]["error"]["message"]
-    assert '[targets."pack.strange:Strange"] inputs = [[5, 4], ' in message
+    assert message.splitlines()[1:] == [
+        '[targets."pack.strange:Strange"]',
+        "inputs = [",
+        "  [5, 4],  # x",
+        "  [5, 4],  # solver",
+        ']  # or "module:function", which returns them',
+    ]
     (tmp_path / "pack" / "broken.py").unlink()
+    (tmp_path / "given.py").write_text(GIVEN)
     (tmp_path / "inputs.toml").write_text(
-        '[targets."pack.strange:Strange"]\ninputs = [[5, 4], [3]]\n'
+        '[targets."pack.strange:Strange"]\ninputs = "given:strange"\n'
         '[targets."pack.ops:*"]\nignore = ["gradient", "sizes"]\nreason = "meant"\n'
     )
     result = audit(tmp_path, "--inputs=inputs.toml")
-    assert "coverage: 3 found, 3 called" in result.stdout
+    assert "coverage: 4 found, 4 called, 4 checked" in result.stdout
     assert "declared  pack.ops:*: without gradient, sizes (meant)" in result.stdout
 
 
@@ -179,3 +239,49 @@ def test_a_package_that_is_not_there(tmp_path):
     result = audit(tmp_path, "--output-format=concise")
     assert "there is no package pack to import" in result.stdout
     assert result.returncode == 2
+
+
+def test_what_is_printed_for_a_target_without_inputs_can_be_pasted(tmp_path):
+    arguments = (Array((5, 4)), Array((5,), "int64", 4), Array((5,), "bool"), None)
+    plain = (True, 3, float("inf"), 1e-05, "sum")
+    parameters = [Clue(name) for name in "abcdefghi"]
+    miss = Attempt((*arguments, *plain), "normal", 0)
+    said = no_inputs("pack.strange:Strange", Signature(abs, parameters), miss)
+    pasted = said.partition("\n")[2]
+    file = tmp_path / "inputs.toml"
+    file.write_text(pasted)
+    (declared,) = _declared.read_inputs_file(file)
+    assert tuple(map(_declared_input, declared.inputs)) == miss.arguments
+
+
+def test_a_function_is_asked_for_where_a_file_cannot_hold_an_input():
+    miss = Attempt((Array((5, 4)), (2, 2)), "normal", 0)
+    said = no_inputs("pack:Pool", Signature(abs, [Clue("x"), Clue("size")]), miss)
+    assert said.splitlines()[-1].startswith('inputs = "module:function"')
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("inputs = 3", "inputs must be a list or module:function, not 3"),
+        ('rtol = "large"', "rtol must be a number, not 'large'"),
+        ("ignore = [1]", "ignore must be a list, not [1]"),
+        ("inputs = [{ dtype = 'int64' }]", "an input has the keys shape, dtype"),
+        ("input = [[5, 4]]", "has an unknown key 'input'"),
+    ],
+)
+def test_a_wrong_declaration_says_what_is_wrong(tmp_path, table, message):
+    file = tmp_path / "inputs.toml"
+    file.write_text(f'[targets."pack:Loss"]\n{table}\n')
+    with pytest.raises(InputError, match=re.escape(message)):
+        _declared.read_inputs_file(file)
+
+
+def test_a_tolerance_is_declared(tmp_path):
+    file = tmp_path / "inputs.toml"
+    file.write_text('[targets."pack:Solve"]\nrtol = 1e-6\nreason = "adaptive"\n')
+    said = _declared.read_inputs_file(file)
+    assert _declared.settings("pack:Solve", said, {})["rtol"] == 1e-6
+    assert _declared.said_of(["pack:Solve"], said) == [
+        "pack:Solve: rtol 1e-06 (adaptive)"
+    ]

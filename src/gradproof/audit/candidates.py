@@ -41,6 +41,8 @@ SCALARS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (0.5, 1.5),
     ),
     (r"bits|n_?bits|levels", (4,)),
+    (r"(.*_)?(min|low|lower)(_.*)?", (-1.0, -1)),
+    (r"(.*_)?(max|high|upper)(_.*)?", (1.5, 2)),
 )
 TENSORS = re.compile(
     r"x\d?|y\d?|z|a|b|u|v|q|k|v|w|input\d?|inputs?_?|tensor|feat(ure)?s?|logits?|"
@@ -60,11 +62,13 @@ class Array:
         shape: its sizes.
         dtype: ``float64``, ``int64`` or ``bool``.
         below: what a whole number in it is smaller than.
+        near: what the numbers in it are a little above of, or None.
     """
 
     shape: Shape
     dtype: str = "float64"
     below: int = 2
+    near: float | None = None
 
     def __str__(self) -> str:
         return f"{self.dtype}{list(self.shape)}"
@@ -142,7 +146,7 @@ def _arrays(clue: Clue, first: Shape) -> Iterator[tuple[int, Array]]:
         yield 1, Array(first)
         return
     for cost, shape in enumerate(_shapes(clue, name, first)):
-        yield cost, Array(shape)
+        yield cost, Array(shape, near=clue.near)
 
 
 def _shapes(clue: Clue, name: str, first: Shape) -> Sequence[Shape]:

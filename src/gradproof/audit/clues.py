@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from gradproof.audit.source import is_none, source_tree
 
 TENSOR_ATTRIBUTES = frozenset(
     [
@@ -91,6 +92,8 @@ class Clue:
         is_flag: it decides between branches as it is.
         is_whole: it counts something.
         may_be_none: it is compared with None.
+        may_be_tensor: it is asked whether it is one.
+        near: what the numbers in it are about, or None.
         texts: the texts that it is compared with.
     """
 
@@ -104,7 +107,17 @@ class Clue:
     is_flag: bool = False
     is_whole: bool = False
     may_be_none: bool = False
+    may_be_tensor: bool = False
+    near: float | None = None
     texts: list[str] = field(default_factory=list)
+
+    def as_tensor(self) -> Clue:
+        """What is known if it is to be a tensor; the same if it cannot be or must."""
+        if not self.may_be_tensor or not isinstance(self.default, int | float):
+            return self
+        empty = inspect.Parameter.empty
+        about = float(self.default)
+        return Clue(self.name, empty, empty, is_tensor=True, rank=self.rank, near=about)
 
 
 def clues(forward: Callable[..., Any], skip: int) -> list[Clue]:
@@ -124,32 +137,6 @@ def clues(forward: Callable[..., Any], skip: int) -> list[Clue]:
         for node in ast.walk(tree):
             _read(node, by_name)
     return found
-
-
-def without_gradient(backward: Callable[..., Any] | None, count: int) -> set[int]:
-    """The inputs for which every ``return`` of a backward says None itself."""
-    tree = source_tree(backward) if backward is not None else None
-    if tree is None:
-        return set()
-    given: list[set[int]] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-            values = node.value.elts
-            if any(isinstance(one, ast.Starred) for one in values):
-                return set()
-            given.append({i for i, one in enumerate(values) if _is_none(one)})
-        elif isinstance(node, ast.Return):
-            given.append(set())
-    nones = set.intersection(*given) if given else set()
-    return nones if len(nones) < count else set()
-
-
-def source_tree(function: Callable[..., Any]) -> ast.AST | None:
-    """The syntax tree of a function, where its source can be had."""
-    try:
-        return ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
-    except (OSError, TypeError, SyntaxError):
-        return None
 
 
 def _read(node: ast.AST, known: dict[str, Clue]) -> None:
@@ -206,6 +193,12 @@ def _read_call(node: ast.Call, known: dict[str, Clue]) -> None:
     elif isinstance(called, ast.Name) and called.id == "range":
         for clue in arguments:
             clue.is_whole = True
+    if "Tensor" in ast.dump(node) and isinstance(called, ast.Name):
+        for clue in arguments if called.id == "isinstance" else ():
+            clue.may_be_tensor = True
+    if name == "is_tensor":
+        for clue in arguments:
+            clue.may_be_tensor = True
     if name in ("transpose", "permute"):
         _read_dimensions(node, known)
     if name in INDEX_METHODS:
@@ -232,7 +225,7 @@ def _read_dimensions(node: ast.Call, known: dict[str, Clue]) -> None:
 def _read_comparison(node: ast.Compare, known: dict[str, Clue]) -> None:
     clue = _clue(node.left, known)
     for other in node.comparators:
-        if clue and _is_none(other):
+        if clue and is_none(other):
             clue.may_be_none = True
         elif clue:
             clue.texts += _texts(other)
@@ -244,10 +237,6 @@ def _texts(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.Tuple | ast.List | ast.Set):
         for one in node.elts:
             yield from _texts(one)
-
-
-def _is_none(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _clue(node: ast.AST, known: dict[str, Clue]) -> Clue | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import re
@@ -14,8 +15,9 @@ from typing import Any
 from gradproof import _discover
 from gradproof._errors import TargetError
 from gradproof._target import parse
+from gradproof.audit.source import source_tree
 
-SKIPPED = {"__main__", "conftest", "setup", "tests", "test"}
+SKIPPED = re.compile(r"__main__|conftest|setup|tests?|test_.*|.*_tests?")
 WORTH_IMPORTING = re.compile(
     r"autograd|gradproof|custom_op|register_autograd|torch\.library|Function\)"
 )
@@ -66,7 +68,7 @@ def modules(package: str) -> Iterator[str]:
             parts = file.relative_to(folder).with_suffix("").parts
             is_package = parts[-1] == "__init__"
             names = parts[:-1] if is_package else parts
-            if SKIPPED.intersection(names) or not all(n.isidentifier() for n in names):
+            if any(SKIPPED.fullmatch(n) or not n.isidentifier() for n in names):
                 continue
             text = file.read_text(encoding="utf-8", errors="replace")
             if WORTH_IMPORTING.search(text):
@@ -95,15 +97,35 @@ def _targets(module: ModuleType) -> Iterator[list[str]]:
 
 
 def _claims_a_gradient(value: Any) -> bool:
-    """An ``autograd.Function`` without a backward is a base of others."""
+    """An ``autograd.Function`` that lacks something is a base of others."""
     torch = sys.modules.get("torch")
     if torch is None or _discover.kind_of(value) != "torch.autograd.Function":
         return True
     base = torch.autograd.Function
     has_forward = value.forward is not base.forward
-    return has_forward and (
-        value.backward is not base.backward or value.vjp is not base.vjp
-    )
+    has_backward = value.backward is not base.backward or value.vjp is not base.vjp
+    return has_forward and has_backward and not _is_abstract(value)
+
+
+def _is_abstract(function: Any) -> bool:
+    """Whether a class method of it asks its class for what only subclasses have."""
+    for method in (function.forward, function.backward):
+        tree = source_tree(method) if inspect.ismethod(method) else None
+        if tree is None:
+            continue
+        owner = next(iter(inspect.signature(method.__func__).parameters), "")
+        attributes = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == owner
+        ]
+        set_here = {n.attr for n in attributes if not isinstance(n.ctx, ast.Load)}
+        asked = {node.attr for node in attributes} - set_here
+        if not all(hasattr(function, name) for name in asked):
+            return True
+    return False
 
 
 def _ops() -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,11 +15,13 @@ from gradproof._function import Function
 from gradproof._intended import with_hints
 from gradproof.audit import find
 from gradproof.audit.candidates import Array
-from gradproof.audit.clues import Clue, clues, without_gradient
+from gradproof.audit.clues import Clue, clues
+from gradproof.audit.missing import no_inputs
 from gradproof.audit.search import Attempt, Signature, make, search
+from gradproof.audit.source import without_gradient
 from gradproof.check.inputs import examples_for
 from gradproof.check.targets import is_autograd_function
-from gradproof.check.verdict import Verdict
+from gradproof.check.verdict import Finding, Verdict
 from gradproof.watch.replay import named
 
 Answer = dict[str, Any]
@@ -39,8 +41,7 @@ def answer(text: str, settings: dict[str, Any]) -> Answer:
     kind, declared = chosen.pop("kind"), chosen.pop("inputs", None)
     target = find.op(text.rpartition(":")[2]) if kind == find.OP else named(text)
     if declared is not None:
-        attempt = Attempt(tuple(map(_declared_input, declared)), "normal", 0)
-        verdict = _check(target, make(attempt), text, chosen)
+        verdict = _check(target, _declared_inputs(declared), text, chosen)
     else:
         verdict = _by_examples(target, text, chosen) or _by_search(target, text, chosen)
     return {"verdict": verdict.to_dict()}
@@ -59,21 +60,42 @@ def _by_examples(target: Any, text: str, settings: dict[str, Any]) -> Verdict | 
 
 
 def _by_search(target: Any, text: str, settings: dict[str, Any]) -> Verdict:
+    """On the inputs found; once more with tensors for the numbers that may be tensors.
+
+    Raises:
+        NoInputsError: none were found either way.
+    """
+    from gradproof.check.runner import merge
+
     signature = _signature(target)
+    tensors = [clue.as_tensor() for clue in signature.parameters]
+    try:
+        verdicts = [_on_found(target, text, signature, settings)]
+    except NoInputsError:
+        if tensors == signature.parameters:
+            raise
+        verdicts = []
+    if tensors != signature.parameters:
+        signature = replace(signature, parameters=tensors)
+        with contextlib.suppress(*([NoInputsError] if verdicts else [])):
+            verdicts.append(_on_found(target, text, signature, settings))
+    right = [verdict for verdict in verdicts if not _suspect(verdict)]
+    return merge(right or verdicts[:1])
+
+
+def _on_found(
+    target: Any, text: str, signature: Signature, settings: dict[str, Any]
+) -> Verdict:
     accepted, nearest = search(signature)
     if not accepted:
-        raise NoInputsError(_no_inputs(text, signature, nearest))
+        raise NoInputsError(no_inputs(text, signature, nearest))
     first, refused = None, nearest
     for attempt in accepted[:SECOND_THOUGHTS]:
         if attempt.unused > accepted[0].unused:
             break
         inputs = make(attempt, signature.constant)
         verdict = _check(target, inputs, text, settings)
-        suspect = [
-            one
-            for one in verdict.findings
-            if one.diagnosis in SUSPECT and one.property in PLAIN
-        ]
+        suspect = _suspect(verdict)
         if not suspect:
             return verdict
         if any(one.diagnosis == "crash" for one in suspect):
@@ -81,8 +103,16 @@ def _by_search(target: Any, text: str, settings: dict[str, Any]) -> Verdict:
         elif first is None:
             first = verdict
     if first is None:  # a guess that only the forward takes is no evidence
-        raise NoInputsError(_no_inputs(text, signature, refused))
+        raise NoInputsError(no_inputs(text, signature, refused))
     return first
+
+
+def _suspect(verdict: Verdict) -> list[Finding]:
+    return [
+        one
+        for one in verdict.findings
+        if one.diagnosis in SUSPECT and one.property in PLAIN
+    ]
 
 
 def _check(
@@ -126,35 +156,18 @@ def _signature(target: Any) -> Signature:
     return Signature(target, parameters)
 
 
+def _declared_inputs(declared: Any) -> list[Any]:
+    """What an inputs file says: a list, or a function that returns one."""
+    if isinstance(declared, str):
+        return list(_declared.function(declared)())
+    return make(Attempt(tuple(map(_declared_input, declared)), "normal", 0))
+
+
 def _declared_input(value: Any) -> Any:
     if isinstance(value, list):
         return Array(tuple(value))
     if isinstance(value, dict):
-        return Array(
-            tuple(value["shape"]), value.get("dtype", "float64"), value.get("below", 2)
-        )
+        shape = value.get("shape")
+        dtype, below = value.get("dtype", "float64"), value.get("below", 2)
+        return None if shape is None else Array(tuple(shape), dtype, below)
     return value
-
-
-def _no_inputs(text: str, signature: Signature, nearest: Attempt | None) -> str:
-    names = ", ".join(clue.name for clue in signature.parameters) or "its inputs"
-    near = ""
-    if nearest is not None:
-        near = f"the nearest miss was ({nearest}): {nearest.error}. "
-    given = ", ".join(map(_toml, nearest.arguments)) if nearest else "[5, 4]"
-    return (
-        f"found no inputs that its forward takes ({names}). {near}Give them in a file "
-        f'for --inputs: [targets."{text}"] inputs = [{given}], with what it takes; '
-        "or put @gp.examples(...) on it, where the source is yours"
-    )
-
-
-def _toml(value: Any) -> str:
-    """A value as it is written in an inputs file."""
-    if isinstance(value, Array):
-        shape = list(value.shape)
-        if value.dtype == "float64":
-            return str(shape)
-        below = f", below = {value.below}" if value.dtype == "int64" else ""
-        return f'{{ shape = {shape}, dtype = "{value.dtype}"{below} }}'
-    return json.dumps(value, default=str)

@@ -242,6 +242,8 @@ def _tensor(
         return uniform > 0.5
     values = torch.randn(array.shape, generator=generator, dtype=dtype)
     values = 0.1 + 0.8 * uniform if style == "unit" else values
+    if array.near is not None:
+        values = array.near + (abs(array.near) or 1) * uniform / 4
     return values.requires_grad_(requires_grad)
 
 
