@@ -15,7 +15,12 @@ from gradproof.check.verdict import Finding, Verdict
 
 PROPERTIES = ("gradient", "sizes", "extremes", "precision", "second-order")
 STEP = 1e-4
-MODULE = "module:smooth_function"
+MEANT = "yourmodule:meant"
+SMOOTH = (
+    "the surrogate gradient of a step",
+    MEANT,
+    "where meant is a smooth function of the same inputs, whose gradient it is",
+)
 
 
 def with_hints(
@@ -30,10 +35,11 @@ def with_hints(
         return verdict
     if looks is None:
         return verdict
-    what, meant = looks
+    what, meant, where = looks
     hint = (
         f"it looks like {what}: if that is meant, declare it in pyproject.toml:\n"
         f'[tool.gradproof.targets."{name}"]\ngradient_of = "{meant}"'
+        + (f"\n{where}" if where else "")
     )
     findings = tuple(_hinted(finding, hint) for finding in verdict.findings)
     return dataclasses.replace(verdict, findings=findings)
@@ -45,7 +51,8 @@ def _hinted(finding: Finding, hint: str) -> Finding:
     return dataclasses.replace(finding, hint=hint)
 
 
-def _looks_like(target: Any, inputs: Sequence[Any]) -> tuple[str, str] | None:
+def _looks_like(target: Any, inputs: Sequence[Any]) -> tuple[str, str, str] | None:
+    """What it looks like, the name to declare, and what that name must be."""
     torch = sys.modules.get("torch")
     if torch is None or not hasattr(target, "apply"):
         return None
@@ -65,10 +72,12 @@ def _looks_like(target: Any, inputs: Sequence[Any]) -> tuple[str, str] | None:
         moved = target.apply(*_moved(arguments, floating, STEP))
     pairs = zip(output, moved, strict=True)
     gives = (_has_gradient(torch, o, floating) for o, m in pairs if _is_step(o, m))
-    return ("the surrogate gradient of a step", MODULE) if any(gives) else None
+    return SMOOTH if any(gives) else None
 
 
-def _one_output(torch: Any, x: Any, output: Any, moved: Any) -> tuple[str, str] | None:
+def _one_output(
+    torch: Any, x: Any, output: Any, moved: Any
+) -> tuple[str, str, str] | None:
     if not _is_floating(torch, output) or output.shape != x.shape:
         return None
     incoming = torch.randn(output.shape).to(output)
@@ -78,16 +87,18 @@ def _one_output(torch: Any, x: Any, output: Any, moved: Any) -> tuple[str, str] 
     if torch.allclose(output, x):
         factor = (gradient * incoming).sum() / (incoming * incoming).sum()
         if factor < 0 and torch.allclose(gradient, factor * incoming):
-            return "a gradient reversal", "-identity" if factor == -1 else MODULE
+            if factor == -1:
+                return "a gradient reversal", "-identity", ""
+            code = f"where: def meant(x, *rest): return {factor:.4g} * x"
+            return "a gradient reversal", MEANT, code
         return None
     if not _is_step(output, moved) or not gradient.any():
         return None
     passed = gradient == incoming
     if passed.all() or ((passed | (gradient == 0)).all() and passed.any()):
-        return "a straight-through estimator", (
-            "identity" if passed.all() else "torch.nn.functional:hardtanh"
-        )
-    return "the surrogate gradient of a step", MODULE
+        name = "identity" if passed.all() else "torch.nn.functional:hardtanh"
+        return "a straight-through estimator", name, ""
+    return SMOOTH
 
 
 def _moved(arguments: Sequence[Any], which: Sequence[Any], step: float) -> list[Any]:

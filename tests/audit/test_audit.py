@@ -52,6 +52,12 @@ class Power(Base):
         return torch.log(x) * exponent
 
 
+class Gated(Base):
+    @staticmethod
+    def forward(ctx, a, b):
+        return torch.nn.functional.silu(a) * b
+
+
 class Strange(Base):
     @staticmethod
     def forward(ctx, x, solver):
@@ -63,6 +69,7 @@ FOUND = {
     Heads: "float64[2, 6, 5, 4], float64[2, 6, 5, 4], float64[2, 6, 5, 4]",
     Pick: "float64[5, 4], int64[5]",
     Power: "float64[5, 4], 0.5, 'sum'",
+    Gated: "float64[5, 4], float64[5, 4]",  # after an a, b is no bias
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gradproof._intended import MODULE, _looks_like
+from gradproof._intended import MEANT, SMOOTH, _looks_like
 
 
 class Spiking(torch.autograd.Function):
@@ -56,10 +56,26 @@ class Choice(torch.autograd.Function):
         return 0 * grad_output
 
 
+class Reversed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return -0.5 * grad_output, None
+
+
 LOOKS = {
-    Spiking: ("the surrogate gradient of a step", MODULE),
-    Chance: ("the surrogate gradient of a step", MODULE),
-    Rounded: ("a straight-through estimator", "identity"),
+    Spiking: SMOOTH,
+    Chance: SMOOTH,
+    Rounded: ("a straight-through estimator", "identity", ""),
+    Reversed: (
+        "a gradient reversal",
+        MEANT,
+        "where: def meant(x, *rest): return -0.5 * x",
+    ),
     Doubled: None,
     Choice: None,
 }

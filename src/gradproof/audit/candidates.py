@@ -155,7 +155,7 @@ def _shapes(clue: Clue, name: str, first: Shape) -> Sequence[Shape]:
     vectors = [last, (OUT,), first[1:2]]
     matrices = [(OUT, *last), (*last, OUT)] if first else []
     convolution = [(OUT, *first[1:2], *(3,) * (len(first) - 2))]
-    if VECTORS.fullmatch(name):
+    if VECTORS.fullmatch(name) and (clue.after.lower(), name) != ("a", "b"):
         ordered = [(OUT,), *vectors, first]
     elif WEIGHTS.fullmatch(name):
         ordered = [*matrices[:1], *vectors, *matrices, *convolution, first]

@@ -95,6 +95,7 @@ class Clue:
         may_be_tensor: it is asked whether it is one.
         near: what the numbers in it are about, or None.
         texts: the texts that it is compared with.
+        after: the name of the parameter before it.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Clue:
     may_be_tensor: bool = False
     near: float | None = None
     texts: list[str] = field(default_factory=list)
+    after: str = ""
 
     def as_tensor(self) -> Clue:
         """What is known if it is to be a tensor; the same if it cannot be or must."""
@@ -126,9 +128,10 @@ def clues(forward: Callable[..., Any], skip: int) -> list[Clue]:
         parameters = list(inspect.signature(forward).parameters.values())[skip:]
     except (TypeError, ValueError):
         return []
+    names = ["", *(p.name for p in parameters)]
     found = [
-        Clue(p.name, p.default, p.annotation)
-        for p in parameters
+        Clue(p.name, p.default, p.annotation, after=after)
+        for after, p in zip(names, parameters, strict=False)
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     tree = source_tree(forward)
