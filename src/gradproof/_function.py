@@ -78,6 +78,13 @@ class Function(Generic[P, R]):
             next(v for v in bound if hasattr(v, "refuse_rules")).refuse_rules(self)
         return backends.of(self, bound).call(self, bound, chosen)
 
+    def copy(self) -> Function[P, R]:
+        """The same again, with which no library has done anything yet."""
+        made = object.__new__(Function)
+        made.__dict__.update(self.__dict__)
+        made.cache, made.torch_made = {}, None
+        return made
+
     def __repr__(self) -> str:
         rules = ", ".join(self.rules) or "none"
         return f"<gp.function {self.__name__}{self.signature}, rules: {rules}>"

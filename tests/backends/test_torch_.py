@@ -414,7 +414,9 @@ def test_a_rule_error_comes_out_of_backward() -> None:
         wrong(x).sum().backward()
 
 
-@pytest.mark.parametrize("wrap", [lambda w: w, lambda w: (w,), lambda w: [w], lambda w: {0: w}])
+@pytest.mark.parametrize(
+    "wrap", [lambda w: w, lambda w: (w,), lambda w: [w], lambda w: {0: w}]
+)
 def test_a_tensor_option_written_to_before_backward_is_an_error(wrap) -> None:
     @gp.function
     def scale(x, *, weight):

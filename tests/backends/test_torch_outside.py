@@ -137,11 +137,63 @@ def test_numbers_that_change_are_compiled_anew(monkeypatch) -> None:
     assert right()
 
 
-def test_a_tensor_from_outside_is_named_under_compile() -> None:
-    function = defined(lambda x: x * table)
-    assert function(torch.ones(2)).tolist() == [1, 2]
-    with pytest.raises(Exception, match=r"reads 'table' from outside.*make it an in"):
-        torch.compile(lambda x: function(x), backend="aot_eager")(torch.ones(2))
+@pytest.mark.parametrize("transform", [lambda f: f, torch.func.grad, "export"])
+def test_tensors_from_outside_are_inputs_of_the_graph(monkeypatch, transform) -> None:
+    local = torch.tensor([3.0, 4.0])
+
+    @gp.function
+    def looked_up(x, *, factor=2.0):
+        return x * table * local * factor
+
+    @looked_up.gradient("x")
+    def grad_x(grad_output, factor):
+        return grad_output * table * local * factor
+
+    x = torch.ones(2)
+    if transform == "export":
+
+        class Layer(torch.nn.Module):
+            def forward(self, x):
+                return looked_up(x)
+
+        exported = torch.export.export(Layer(), (x,)).module()
+        assert torch.equal(exported(x), table * local * 2)
+        return
+    total = transform(lambda x: looked_up(x, factor=3.0).sum())
+    compiled = torch.compile(total, fullgraph=True, backend="aot_eager")
+    for change in ("nothing", "global", "closure", "in place"):
+        if change == "global":
+            monkeypatch.setitem(globals(), "table", torch.tensor([5.0, 6.0]))
+        if change == "closure":
+            local = torch.tensor([7.0, 8.0])
+        if change == "in place":
+            local.mul_(2)
+        right = table * local * 3
+        if transform is torch.func.grad:
+            assert torch.equal(compiled(x), right)
+        else:
+            given = x.clone().requires_grad_()
+            value = compiled(given)
+            assert value == right.sum()
+            assert torch.equal(torch.autograd.grad(value, given)[0], right)
+
+
+def helped_by_a_table(x):
+    return x * table
+
+
+def test_a_tensor_that_cannot_be_passed_is_named_under_compile() -> None:
+    constants = types.SimpleNamespace(table=table)
+    for forward, name in (
+        (lambda x: x * constants.table, "constants.table"),
+        (lambda x: helped_by_a_table(x), "table"),
+    ):
+        function = defined(forward)
+        assert function(torch.ones(2)).tolist() == [1, 2]
+        with pytest.raises(Exception, match=rf"reads '{name}' from outside.*make it"):
+            torch.compile(lambda x, f=function: f(x), backend="aot_eager")(
+                torch.ones(2)
+            )
 
 
 def _writes_its_input(x):

@@ -1,13 +1,8 @@
-"""What a ``gp.function`` reads from outside, as torch has to know it.
-
-A tensor that requires grad would lose its gradient; a number, once compiled, would stay
-what it was.
-"""
+"""What a ``gp.function`` reads from outside, in whose derivative nobody would ask."""
 
 from __future__ import annotations
 
 import contextlib
-import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +11,10 @@ from torch.autograd import forward_ad
 
 from gradproof._errors import DefinitionError
 from gradproof._forward import Forward
-from gradproof._outside import Read, read_from_outside, reads
+from gradproof._outside import reads
 
 if TYPE_CHECKING:
     from gradproof._function import Function
-
-NUMBERS = (bool, int, float, complex, str, type(None))
 
 
 def refuse_tensors(function: Function[..., Any]) -> None:
@@ -38,21 +31,6 @@ def refuse_tensors(function: Function[..., Any]) -> None:
             if isinstance(value, torch.Tensor) and is_differentiated(value):
                 kind = "requires grad" if value.requires_grad else "has a tangent"
                 raise _loses_gradient(function, repr(read.name), kind)
-
-
-def refuse_constants(function: Function[..., Any]) -> None:
-    """Raise where the forward or a rule names any tensor, which no graph can hold.
-
-    Raises:
-        DefinitionError: naming it.
-    """
-    for code in _codes(function):
-        for name, value in read_from_outside(code):
-            if isinstance(value, torch.Tensor):
-                raise DefinitionError(
-                    f"{function.__name__} reads {name!r} from outside, a tensor, "
-                    "which torch.compile cannot take along: make it an input"
-                )
 
 
 def run_and_look(
@@ -86,34 +64,6 @@ def run_and_look(
     return Forward(several, {name: taken(v) for name, v in ran.intermediates.items()})
 
 
-def numbers(function: Function[..., Any]) -> tuple[Callable[[], Any], ...]:
-    """Functions that read the numbers which the forward and the rules read.
-
-    They are plain code over the same globals and closures: torch.compile traces them,
-    and compiles anew where what they give has changed.
-    """
-    found: dict[types.FunctionType, list[Read]] = {}
-    for code in _codes(function):
-        for read in reads(code):
-            if read.owner is None and _is_number(read):
-                found.setdefault(read.function, []).append(read)
-    return tuple(_reader(code, several) for code, several in found.items())
-
-
-def _reader(code: types.FunctionType, several: Sequence[Read]) -> Callable[[], Any]:
-    cells = dict(zip(code.__code__.co_freevars, code.__closure__ or (), strict=True))
-    names = sorted({read.path[0] for read in several} & cells.keys())
-    lines = [
-        f"def make({', '.join(names)}):",
-        f"    return lambda: ({', '.join(read.name for read in several)},)",
-    ]
-    scope: dict[str, Any] = {}
-    exec(compile("\n".join(lines), "<gradproof: read from outside>", "exec"), scope)
-    made = scope["make"](*names).__code__
-    closure = tuple(cells[name] for name in made.co_freevars)
-    return types.FunctionType(made, code.__globals__, "read", None, closure)
-
-
 def is_differentiated(tensor: torch.Tensor) -> bool:
     """Whether it requires grad, or has a tangent at the level that is open."""
     if tensor.requires_grad:
@@ -122,21 +72,6 @@ def is_differentiated(tensor: torch.Tensor) -> bool:
         return False
     unpacked: Any = forward_ad.unpack_dual(tensor)  # type: ignore[no-untyped-call]
     return unpacked.tangent is not None
-
-
-def _is_number(read: Read) -> bool:
-    try:
-        value = read.value()
-    except LookupError:
-        return False
-    if isinstance(value, list | tuple):
-        return all(isinstance(one, NUMBERS) for one in value)
-    return isinstance(value, NUMBERS)
-
-
-def _codes(function: Function[..., Any]) -> Iterator[Callable[..., Any]]:
-    yield function.forward
-    yield from (rule.function for rule in function.rules.values())
 
 
 def _leaves(tensor: torch.Tensor) -> Iterator[torch.Tensor]:

@@ -17,6 +17,12 @@ from gradproof.backends import _torch_eager, _torch_private
 from gradproof.backends import _torch_forward_mode as forward_mode
 from gradproof.backends import _torch_outside as outside
 from gradproof.backends._torch_class import closed, general, subclass, unpack
+from gradproof.backends._torch_in_graph import (
+    Outside,
+    outside_of,
+    refuse_tensors,
+    with_tensors,
+)
 from gradproof.backends._torch_once import refuse as refuse
 from gradproof.backends._torch_tensors import dtype_name
 
@@ -68,14 +74,14 @@ class Made(NamedTuple):
         apply: its ``apply``, for where no transform is active.
         in_graph: a call as ``torch.compile`` has it: one step, which it does not look
             into before autograd has.
-        numbers: functions that read the numbers it reads from outside.
+        outside: what it reads, for a graph.
         tried: whether the fast way was made, where there is one.
     """
 
     general: Any
     apply: Callable[..., Any]
     in_graph: Any
-    numbers: tuple[Callable[[], Any], ...]
+    outside: Outside
     tried: bool = False
 
 
@@ -95,13 +101,16 @@ def call(function: Function[..., Any], inputs: tuple[Any, ...], options: Any) ->
     """The output, part of the autograd graph where gradients are recorded."""
     if torch.compiler.is_dynamo_compiling():
         in_transform = _prepare(function.number)
-        for position, read in enumerate(function.torch_made.numbers):
+        for position, read in enumerate(function.torch_made.outside.numbers):
             if read() != _now(function.number, str(position)):  # a guard, as it is read
                 raise AssertionError
+        tensors = []
+        for read in function.torch_made.outside.tensors:
+            tensors.extend(read())
         # A guard too: what was compiled without dual numbers is not for them.
         if not in_transform and forward_ad._current_level >= 0:
             _refuse_dual_numbers(function.number)
-        return function.torch_made.in_graph(*inputs, **options)
+        return function.torch_made.in_graph(tuple(tensors), *inputs, **options)
     made = prepared(function)
     if not torch.is_grad_enabled() and not forward_mode.is_on():
         # Nothing can ask for a gradient: spare inference the price of a Function.
@@ -129,14 +138,17 @@ def prepared(function: Function[..., Any]) -> Made:
     if function.torch_made is None:
         outside.refuse_tensors(function)
 
-        def in_graph(*inputs: Any, **options: Any) -> Any:
-            return call(function, inputs, options)
+        def in_graph(tensors: Any, *inputs: Any, **options: Any) -> Any:
+            one = function
+            if tensors:
+                one = with_tensors(function, function.torch_made.outside.reads, tensors)
+            return call(one, inputs, options)
 
         torch.compiler.allow_in_graph(in_graph)  # type: ignore[no-untyped-call]
         made = general(function, THIS)
         shortcuts = _torch_private.SHORTCUTS
         apply = made.apply if shortcuts is None else shortcuts.apply_of(made)
-        function.torch_made = Made(made, apply, in_graph, outside.numbers(function))
+        function.torch_made = Made(made, apply, in_graph, outside_of(function))
     found: Made = function.torch_made
     return found
 
@@ -150,7 +162,8 @@ def _prepare(number: str) -> bool:
     """
     function = DEFINED[number]
     prepared(function)
-    outside.refuse_constants(function)
+    outside.refuse_tensors(function)
+    refuse_tensors(function)
     shortcuts = _torch_private.SHORTCUTS
     return shortcuts is None or shortcuts.transforms_are_active()
 
@@ -158,7 +171,7 @@ def _prepare(number: str) -> bool:
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _now(number: str, position: str) -> Any:
     """What a function reads from outside, as torch.compile finds it."""
-    return DEFINED[number].torch_made.numbers[int(position)]()
+    return DEFINED[number].torch_made.outside.numbers[int(position)]()
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
