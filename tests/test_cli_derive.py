@@ -95,6 +95,7 @@ import numpy as np
 
 
 def product_and_gradients(x, y, grad_output):
+    assert x.shape == y.shape
     # Forward.
     exp = np.exp(x)
     output = exp * y
@@ -299,11 +300,17 @@ def test_a_file_to_check_that_is_not_there(folder):
     )
 
 
+def test_a_folder_for_the_output_is_made(folder):
+    assert gradproof("derive", *GIVEN, "-o", "new/folder/a.py").exit_code == 0
+    assert (folder / "new/folder/a.py").exists()
+
+
 def test_a_file_that_cannot_be_written(folder):
-    result = gradproof("derive", *GIVEN, "-o", "no/folder.py")
+    (folder / "taken").write_text("")
+    result = gradproof("derive", *GIVEN, "-o", "taken/a.py")
     assert result.exit_code == 2
-    assert result.stderr.splitlines()[-1] == (
-        "Error: no/folder.py cannot be written: No such file or directory"
+    assert result.stderr.splitlines()[-1].startswith(
+        "Error: taken/a.py cannot be written: "
     )
 
 

@@ -189,6 +189,48 @@ def test_what_cannot_be_traced(target, message: str) -> None:
         gp.derive(target, torch.tensor(x))
 
 
+def vanishing(x):
+    for _ in range(300):
+        x = np.sin(x) + 0.1 * x
+    return np.sum(x)
+
+
+def chaotic(x):
+    for _ in range(300):
+        x = 3.9 * x * (1 - x)
+    return np.sum(x)
+
+
+def steep(x):
+    return np.sum(np.sin(1e5 * x))
+
+
+@pytest.mark.parametrize("function", [vanishing, chaotic, steep])
+def test_slopes_that_differences_hardly_show(function) -> None:
+    tensor = torch.tensor(x, requires_grad=True)
+    y = tensor
+    if function is steep:
+        y = torch.sin(1e5 * tensor)
+    else:
+        for _ in range(300):
+            y = torch.sin(y) + 0.1 * y if function is vanishing else 3.9 * y * (1 - y)
+    y.sum().backward()
+    assert np.allclose(gp.grad(function)(x).x, tensor.grad, rtol=1e-6, atol=0)
+
+
+def test_a_wrong_slope_that_is_steep_is_not_handed_out() -> None:
+    derivation = gp.derive(steep, x)
+    right = derivation.module("numpy")["steep_and_gradients"]
+
+    def wrong(x):
+        value, (grad_x,) = right(x)
+        return value, (1.01 * grad_x,)
+
+    derivation._modules["numpy"] = {"steep_and_gradients": wrong}
+    with pytest.raises(gp.DeriveError, match="does not give the slope"):
+        prove(derivation, steep, {"x": x}, {})
+
+
 @pytest.mark.parametrize("times", ["alone", "by x"])
 def test_a_thousand_operations(times: str) -> None:
     def long(x):

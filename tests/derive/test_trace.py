@@ -130,6 +130,60 @@ def test_an_option_that_is_not_supported() -> None:
     )
 
 
+def test_a_copy_is_called_what_its_variable_is() -> None:
+    def f(x):
+        y = x.copy()
+        y[0] = 0
+        return y
+
+    assert refusal(f, x).startswith(
+        "FILE:LINE: in f, y is written in place: make a new array, with where, concat "
+        "or stack, instead of y[...] = "
+    )
+
+
+def test_an_option_that_is_no_number() -> None:
+    def f(x, scale="abc"):
+        return scale * x
+
+    assert refusal(f, x).startswith(
+        "FILE:LINE: in f, * is supported, but not so: a str is not a number\n"
+    )
+
+
+def test_more_arguments_than_an_operation_takes() -> None:
+    def f(x):
+        return np.clip(x, 0, 1, "more")
+
+    assert refusal(f, x).startswith(
+        "FILE:LINE: in f, np.clip is supported, but not so: too many positional "
+        "arguments; what it may be given is x, min, max, a_min, a_max\n"
+    )
+
+
+@pytest.mark.parametrize("function", [np.sum, np.mean, np.max])
+def test_numpys_own_functions(function) -> None:
+    derivation = gp.derive(function, x)
+    assert derivation.gradients(x)[0].shape == x.shape
+
+
+@pytest.mark.parametrize("kind", [dict, list, tuple])
+def test_a_container_of_arrays(kind: type) -> None:
+    given = {"w": x} if kind is dict else kind([x])
+    with pytest.raises(gp.InputError) as caught:
+        gp.derive(lambda p, y: np.sum(y), given, x)
+    assert str(caught.value) == (
+        f"function: p is a {kind.__name__} of arrays: pass each array as an input of "
+        "its own"
+    )
+
+
+def test_a_lambda_is_called_a_function() -> None:
+    with pytest.raises(gp.InputError) as caught:
+        gp.derive(lambda a, b: a, x)
+    assert str(caught.value).startswith("function(a, b) does not take these examples")
+
+
 def test_a_library_that_does_not_take_tracers() -> None:
     def f(x):
         return jnp.exp(x)

@@ -11,7 +11,7 @@ The pipeline, each a file or a folder here:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradproof._errors import DeriveError, InputError
@@ -46,10 +46,10 @@ def derive(
         InputError: where examples or names in ``wrt`` do not fit ``f``.
     """
     from gradproof._derived import library_of, written_in
-    from gradproof.derive.assumptions import other_sizes
+    from gradproof.derive.axes import resized
     from gradproof.derive.derivation import Derivation
     from gradproof.derive.proof import prove
-    from gradproof.derive.trace import trace
+    from gradproof.derive.trace import called, trace
 
     forward = getattr(f, "forward", None) if hasattr(f, "rules") else f
     if hasattr(forward, "parameters") and hasattr(forward, "forward"):
@@ -61,6 +61,7 @@ def derive(
         raise InputError(f"gp.derive takes a function, not a {type(f).__name__}")
     given = bind(forward, examples, options)
     options = {name: v for name, v in options.items() if name not in given}
+    _refuse_containers(called(forward), given)
     types = {name: type_of(value) for name, value in given.items()}
     library = written_in(forward) or library_of(examples) or "numpy"
     inputs = {n: t if t is not None else given[n] for n, t in types.items()}
@@ -70,7 +71,9 @@ def derive(
         f,
         program,
         chosen(program.name, names, wrt),
-        lambda: trace(forward, other_sizes(inputs), options, library=library),
+        lambda groups: trace(
+            forward, resized(inputs, groups), options, library=library
+        ),
     )
     try:
         prove(derivation, forward, given, options)
@@ -89,7 +92,9 @@ def bind(
     f: Callable[..., Any], examples: Sequence[Any], options: dict[str, Any]
 ) -> dict[str, Any]:
     """The positional arguments by name, defaults filled in."""
-    name = getattr(f, "__name__", type(f).__name__)
+    from gradproof.derive.trace import called
+
+    name = called(f)
     try:
         signature = inspect.signature(f)
     except ValueError:
@@ -115,6 +120,18 @@ def bind(
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     return {key: bound.arguments[key] for key in positional}
+
+
+def _refuse_containers(name: str, given: Mapping[str, Any]) -> None:
+    for key, value in given.items():
+        inside = value.values() if isinstance(value, dict) else value
+        if isinstance(value, dict | list | tuple) and any(
+            type_of(one) is not None for one in inside
+        ):
+            raise InputError(
+                f"{name}: {key} is a {type(value).__name__} of arrays: pass each "
+                "array as an input of its own"
+            )
 
 
 def type_of(value: Any) -> Type | None:

@@ -1,27 +1,35 @@
 """What a derivation takes for granted of its inputs, as the assertions that say so.
 
-Ranks, where the code depends on them; which axes are broadcast; and sizes only where a
-second trace, at other sizes, gives another program.
+Ranks, where the code depends on them; which axes are broadcast; which sizes are equal;
+and the sizes themselves only where a trace at other sizes gives another program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gradproof.derive.ir import OPERATIONS, Type, Value, ancestors
+from gradproof.derive.axes import Group
+from gradproof.derive.ir import OPERATIONS, Value, ancestors
 from gradproof.derive.program import Differentiated
 
+WIDTH = 76  # of a line, so that it fits wherever it is put
 # Made by rules, and right in every rank.
 ANY_RANK = {"broadcast_like", "reshape_like", "cast_like", "copy", "real"}
 
 
-def assumptions(d: Differentiated, *, any_size: bool) -> list[str]:
-    """The lines to put at the top."""
-    if not any_size:
+def assumptions(d: Differentiated, equal: Sequence[Group] | None) -> list[str]:
+    """The lines to put at the top.
+
+    Args:
+        d: what is written.
+        equal: axes whose sizes must be equal; None where all must be as they are.
+    """
+    if equal is None:
         return _each((f"{v.name}.shape", repr(v.shape)) for v in d.inputs)
+    sizes = list(_equalities(d.inputs, equal))
     if not _depends_on_rank(d):
-        return []
+        return sizes
     lines = _each((f"{v.name}.ndim", str(v.ndim)) for v in d.inputs)
     spread = [
         (f"{v.name}.shape[{axis}]", "1")
@@ -29,7 +37,38 @@ def assumptions(d: Differentiated, *, any_size: bool) -> list[str]:
         for axis, size in enumerate(v.shape)
         if size == 1
     ]
-    return lines + _each(spread)
+    return lines + _each(spread) + sizes
+
+
+def _equalities(inputs: Sequence[Value], groups: Sequence[Group]) -> Iterator[str]:
+    """What is equal to what: whole shapes where that says it, else axis by axis."""
+    group_of = {axis: i for i, group in enumerate(groups) for axis in group}
+    alike: dict[tuple[Any, ...], list[Value]] = {}
+    for value in inputs:
+        kinds = zip(_axes(value), value.shape, strict=True)
+        key = tuple(group_of.get(a, "one" if n == 1 else None) for a, n in kinds)
+        if None not in key and any(axis in group_of for axis in _axes(value)):
+            alike.setdefault(key, []).append(value)
+    for first, *others in alike.values():
+        yield from _chain([f"{v.name}.shape" for v in (first, *others)])
+        for value in others:
+            for axis in _axes(value):
+                group_of.pop(axis, None)
+    for number in range(len(groups)):
+        equal = (a for v in inputs for a in _axes(v) if group_of.get(a) == number)
+        yield from _chain([f"{name}.shape[{i}]" for name, i in equal])
+
+
+def _axes(value: Value) -> list[tuple[str, int]]:
+    return [(value.name or "", axis) for axis in range(value.ndim)]
+
+
+def _chain(names: Sequence[str]) -> list[str]:
+    """Nothing to say of one."""
+    line = f"assert {' == '.join(names)}"
+    if len(names) < 2 or len(line) <= WIDTH:
+        return [line] * (len(names) > 1)
+    return [f"assert {names[0]} == {other}" for other in names[1:]]
 
 
 def _each(pairs: Any) -> list[str]:
@@ -42,7 +81,7 @@ def _each(pairs: Any) -> list[str]:
     what = ", ".join(what for what, _ in found)
     value = ", ".join(value for _, value in found)
     line = f"assert ({what}) == ({value})"
-    if len(line) <= 76:
+    if len(line) <= WIDTH:
         return [line]
     return [f"assert {what} == {value}" for what, value in found]
 
@@ -68,20 +107,3 @@ def _is_spread(value: Value) -> bool:
     if not value.operands or not OPERATIONS[value.operation].elementwise:
         return False
     return len({v.shape for v in value.operands if not v.is_weak}) > 1
-
-
-def other_sizes(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Types of the same ranks, in which equal sizes are equal and none is as before."""
-    sizes: dict[int, int] = {0: 0, 1: 1}
-    taken = {n for t in inputs.values() if isinstance(t, Type) for n in t.shape}
-    changed = dict(inputs)
-    for name, type in inputs.items():
-        if isinstance(type, Type):
-            for n in type.shape:
-                if n not in sizes:
-                    new = n + 1
-                    while new in taken or new in sizes.values():
-                        new += 1
-                    sizes[n] = new
-            changed[name] = Type(tuple(sizes[n] for n in type.shape), type.dtype)
-    return changed

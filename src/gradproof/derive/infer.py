@@ -5,6 +5,7 @@ What does not fit raises ``ValueError`` with a sentence; the trace adds where.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,24 @@ from gradproof.derive.ir import Type, Value, promoted
 Axes = int | tuple[int, ...] | None
 
 
+class SizesDifferError(ValueError):
+    """Sizes that would have to be equal.
+
+    Attributes:
+        sizes: of the first axis in which they differ, from the last.
+        broadcasts: whether a size of 1 would do as well.
+    """
+
+    def __init__(
+        self, problem: str, *shapes: Sequence[int], broadcasts: bool = False
+    ) -> None:
+        super().__init__(problem)
+        columns = itertools.zip_longest(*map(reversed, shapes), fillvalue=1)
+        chosen = ({n for n in column if n > broadcasts} for column in columns)
+        self.sizes = next((sizes for sizes in chosen if len(sizes) > 1), set())
+        self.broadcasts = broadcasts
+
+
 def broadcast(*values: Value) -> tuple[int, ...]:
     """The shape that values broadcast to."""
     shapes = [value.shape for value in values]
@@ -25,7 +44,8 @@ def broadcast(*values: Value) -> tuple[int, ...]:
         return np.broadcast_shapes(*shapes)
     except ValueError:
         listed = " and ".join(map(str, shapes))
-        raise ValueError(f"shapes {listed} do not broadcast") from None
+        problem = f"shapes {listed} do not broadcast"
+        raise SizesDifferError(problem, *shapes, broadcasts=True) from None
 
 
 def same(*values: Value, **_: Any) -> Type:
@@ -49,12 +69,16 @@ def real(*values: Value, **_: Any) -> Type:
     return Type(shape, REAL.get(dtype, dtype))
 
 
+STRONG = {"int": "int64", "float": "float64", "complex": "complex128"}
 REAL = {"complex": "float", "complex64": "float32", "complex128": "float64"}
 
 
 def choice(condition: Value, x: Value, y: Value) -> Type:
     """Of ``where``: the condition broadcasts too, its dtype does not count."""
-    return Type(broadcast(condition, x, y), promoted([x, y]))
+    dtype = promoted([x, y])
+    if not condition.is_weak:
+        dtype = STRONG.get(dtype, dtype)
+    return Type(broadcast(condition, x, y), dtype)
 
 
 def like_first(x: Value, *_: Value, **__: Any) -> Type:
@@ -117,12 +141,14 @@ def matmul(x: Value, y: Value) -> Type:
         raise ValueError("@ needs at least one axis on either side")
     left = x.shape if x.ndim > 1 else (1, *x.shape)
     right = y.shape if y.ndim > 1 else (*y.shape, 1)
+    batches = left[:-2], right[:-2]
+    problem = f"shapes {x.shape} and {y.shape} do not fit for @"
     if left[-1] != right[-2]:
-        raise ValueError(f"shapes {x.shape} and {y.shape} do not fit for @")
+        raise SizesDifferError(problem, left[-1:], right[-2:-1])
     try:
-        batch = np.broadcast_shapes(left[:-2], right[:-2])
+        batch = np.broadcast_shapes(*batches)
     except ValueError:
-        raise ValueError(f"shapes {x.shape} and {y.shape} do not fit for @") from None
+        raise SizesDifferError(problem, *batches, broadcasts=True) from None
     rows = left[-2:-1] if x.ndim > 1 else ()
     columns = right[-1:] if y.ndim > 1 else ()
     return Type((*batch, *rows, *columns), promoted([x, y]))

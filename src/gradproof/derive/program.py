@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gradproof._errors import DeriveError
 from gradproof.derive import ir
+from gradproof.derive.dtypes import in_dtypes_of
 from gradproof.derive.ir import Value, make, scalar
 from gradproof.derive.rules.shape import broadcast_like
 from gradproof.derive.simplify import simplify
@@ -72,6 +73,8 @@ def differentiate(
             "another operation, or leave out of wrt= what reaches it"
         ) from None
     outputs, gradients = simplify(program.outputs, gradients, wrt)
+    if not seeded:  # else it is the dtype of the gradient that comes in
+        gradients = in_dtypes_of(gradients, wrt)
     return Differentiated(
         name=program.name,
         doc=program.doc,

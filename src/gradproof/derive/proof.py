@@ -25,12 +25,13 @@ class _Precision(NamedTuple):
 
     loose: float
     step: float
+    rounding: float
 
 
 PRECISIONS = {
-    2: _Precision(5e-2, 1e-1),
-    4: _Precision(2e-3, 1e-2),
-    8: _Precision(1e-6, 1e-3),
+    2: _Precision(5e-2, 1e-1, 5e-4),
+    4: _Precision(2e-3, 1e-2, 1.2e-7),
+    8: _Precision(1e-6, 1e-3, 2.2e-16),
 }
 # At the examples there may be a kink, so then near them; and what reads one triangle of
 # a symmetric matrix has a slope only along symmetric directions.
@@ -123,20 +124,36 @@ class _Slope(NamedTuple):
             outputs = self.f(point)
             seeds = [self._seed(output) for output in outputs]
             _, gradients = _run(self.derivation, point, seeds)
+            pairs = zip(wrt, gradients, strict=True)
+            parts = [_inner(gradient, direction[name]) for name, gradient in pairs]
+            claimed, size = sum(parts), self._size(seeds, outputs)
+            step = self._step(claimed, size)
+            if step is None:
+                return None
             coarse, fine = (
-                self._quotient(point, direction, seeds, self.precision.step / k)
-                for k in (1, 2)
+                self._quotient(point, direction, seeds, step / k) for k in (1, 2)
             )
         except Exception:  # the point left the domain, whatever the function raises
             return None
-        pairs = zip(wrt, gradients, strict=True)
-        parts = [_inner(gradient, direction[name]) for name, gradient in pairs]
-        claimed, slope = sum(parts), (4 * fine - coarse) / 3
+        slope = (4 * fine - coarse) / 3
         if not np.isfinite([claimed, slope]).all():
             return None
-        unsure = 10 * abs(fine - coarse)
         terms = sum(map(abs, parts)) + 1e-30
+        rounded = self.precision.rounding * (size + terms) / step
+        unsure = 10 * (abs(fine - coarse) + rounded)
         return bool(abs(slope - claimed) <= unsure + self.precision.loose * terms)
+
+    def _size(self, seeds: list[Any], outputs: list[Any]) -> float:
+        """How large the numbers are whose differences are taken."""
+        pairs = zip(seeds, outputs, strict=True)
+        return sum(_inner(abs(s), abs(o)) for s, o in pairs if o.dtype.kind in "fc")
+
+    def _step(self, claimed: float, size: float) -> float | None:
+        """How far to go; None where what is steep turns before any difference shows."""
+        step = self.precision.step
+        if size and abs(claimed) * step > size:
+            step *= size / (abs(claimed) * step) * 1e-2
+        return step if step > 100 * self.precision.rounding else None
 
     def _point(self, array: Any, reach: float | None, symmetric: bool) -> Any:
         if reach is None:

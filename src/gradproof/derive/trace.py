@@ -81,8 +81,7 @@ def trace(
     Raises:
         DeriveError: at the user's line, for what cannot be traced.
     """
-    name = getattr(function, "__name__", type(function).__name__)
-    name = name if name.isidentifier() else "function"  # a lambda
+    name = called(function)
     tracing = _Tracing(name, library)
     values = {n: ir.input(n, *t) for n, t in inputs.items() if isinstance(t, Type)}
     given = [
@@ -123,6 +122,12 @@ def trace(
         sizes_matter=tracing.sizes_matter,
         doc=(inspect.getdoc(function) or "").split("\n")[0],
     )
+
+
+def called(function: Any) -> str:
+    """The name of a function; a lambda has none that could be written."""
+    name: str = getattr(function, "__name__", type(function).__name__)
+    return name if name.isidentifier() else "function"
 
 
 def tracing_for(function: str, library: str = "numpy") -> _Tracing:
@@ -289,7 +294,11 @@ class _Tracing:
 
     def name_of(self, tracer: Tracer) -> str:
         """What the user calls it where they are now, or what made it."""
-        self.name_locals(_user_frame())
+        frame = _user_frame()
+        self.name_locals(frame)
+        for name, local in frame.f_locals.items():
+            if local is tracer:  # y = x.copy() has the value of x
+                return name
         return tracer.value.name or f"the result of {tracer.value.operation}"
 
     def name_locals(self, frame: FrameType) -> None:

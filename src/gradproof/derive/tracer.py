@@ -266,12 +266,20 @@ _SYMBOLS = {
     "truediv": "/",
     "pow": "**",
     "matmul": "@",
+    "floordiv": "//",
+    "mod": "%",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
 }
 
 
 def _operator(name: str) -> Callable[..., Any]:
+    word = name.strip("_")
+    written = _SYMBOLS.get(word) or _SYMBOLS.get(word.removeprefix("r"), name)
+
     def method(self: Tracer, *others: Any) -> Any:
-        return self._tracing.invoke(name, name, (self, *others), {})
+        return self._tracing.invoke(written, name, (self, *others), {})
 
     return method
 

@@ -10,6 +10,7 @@ def layer(x, W, b):
 
 def layer_forward(x, W, b):
     assert (x.ndim, W.ndim, b.ndim) == (2, 2, 1)
+    assert W.shape[1] == b.shape[0]
     output = jnp.tanh(x @ W + b)
     return output, (x, W, output)
 

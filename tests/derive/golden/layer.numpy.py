@@ -3,6 +3,7 @@ import numpy as np
 
 def layer_and_gradients(x, W, b, grad_output):
     assert (x.ndim, W.ndim, b.ndim) == (2, 2, 1)
+    assert W.shape[1] == b.shape[0]
     # Forward.
     output = np.tanh(x @ W + b)
     # Backward.

@@ -5,6 +5,7 @@ import torch
 def layer_op(x: torch.Tensor, W: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """tanh(x·W + b)."""
     assert (x.ndim, W.ndim, b.ndim) == (2, 2, 1)
+    assert W.shape[1] == b.shape[0]
     return torch.tanh(x @ W + b)
 
 
@@ -19,7 +20,8 @@ def setup_context(ctx, inputs, output):
 
 
 def backward(ctx, grad_output):
-    x, W, output = ctx.saved_tensors
+    # for autocast
+    x, W, output = (saved.to(grad_output.dtype) for saved in ctx.saved_tensors)
     grad_x = grad_W = grad_b = None
     grad_total = grad_output * (1 - output**2)  # output = tanh(x @ W + b)
     if ctx.needs_input_grad[0]:

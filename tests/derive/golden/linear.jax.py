@@ -10,6 +10,7 @@ def linear(input, weight, bias):
 
 def linear_forward(input, weight, bias):
     assert (input.ndim, weight.ndim, bias.ndim) == (2, 2, 1)
+    assert weight.shape[0] == bias.shape[0]
     output = input @ weight.T + bias
     return output, (input, weight)
 

@@ -3,6 +3,7 @@ import numpy as np
 
 def linear_and_gradients(input, weight, bias, grad_output):
     assert (input.ndim, weight.ndim, bias.ndim) == (2, 2, 1)
+    assert weight.shape[0] == bias.shape[0]
     # Forward.
     output = input @ weight.T + bias
     # Backward.

@@ -7,6 +7,7 @@ def linear_op(
 ) -> torch.Tensor:
     """output = input · weightᵀ + bias."""
     assert (input.ndim, weight.ndim, bias.ndim) == (2, 2, 1)
+    assert weight.shape[0] == bias.shape[0]
     return input @ weight.T + bias
 
 
@@ -21,7 +22,8 @@ def setup_context(ctx, inputs, output):
 
 
 def backward(ctx, grad_output):
-    input, weight = ctx.saved_tensors
+    # for autocast
+    input, weight = (saved.to(grad_output.dtype) for saved in ctx.saved_tensors)
     grad_input = grad_weight = grad_bias = None
     if ctx.needs_input_grad[0]:
         grad_input = grad_output @ weight  # output = input @ weight.T + bias

@@ -10,6 +10,7 @@ def logistic(w, X, t):
 
 def logistic_forward(w, X, t):
     assert (w.ndim, X.ndim, t.ndim) == (1, 2, 1)
+    assert X.shape[0] == t.shape[0]
     m = t * (X @ w)
     negated = -m
     output = jnp.mean(jnp.log(1 + jnp.exp(negated)))

@@ -7,6 +7,7 @@ class LogisticFunction(torch.autograd.Function):
     @staticmethod
     def forward(w, X, t):
         assert (w.ndim, X.ndim, t.ndim) == (1, 2, 1)
+        assert X.shape[0] == t.shape[0]
         m = t * (X @ w)
         return torch.mean(torch.log(1 + torch.exp(-m)))
 
@@ -17,7 +18,8 @@ class LogisticFunction(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_output):
-        w, X, t = ctx.saved_tensors
+        # for autocast
+        w, X, t = (saved.to(grad_output.dtype) for saved in ctx.saved_tensors)
         m = t * (X @ w)
         # m = t * (X @ w)
         grad_w = X.T @ (-grad_output * torch.sigmoid(-m) / t.numel() * t)

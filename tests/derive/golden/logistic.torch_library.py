@@ -5,6 +5,7 @@ import torch
 def logistic_op(w: torch.Tensor, X: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     """The mean of log(1 + exp(-t · Xw))."""
     assert (w.ndim, X.ndim, t.ndim) == (1, 2, 1)
+    assert X.shape[0] == t.shape[0]
     m = t * (X @ w)
     return torch.mean(torch.log(1 + torch.exp(-m)))
 
@@ -21,7 +22,8 @@ def setup_context(ctx, inputs, output):
 
 
 def backward(ctx, grad_output):
-    w, X, t = ctx.saved_tensors
+    # for autocast
+    w, X, t = (saved.to(grad_output.dtype) for saved in ctx.saved_tensors)
     m = t * (X @ w)
     # m = t * (X @ w)
     grad_w = X.T @ (-grad_output * torch.sigmoid(-m) / t.numel() * t)

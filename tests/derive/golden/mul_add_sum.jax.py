@@ -9,6 +9,7 @@ def mul_add_sum(x, y, z):
 
 
 def mul_add_sum_forward(x, y, z):
+    assert x.shape == y.shape == z.shape
     a = x * y
     b = a + z
     c = jnp.sum(b)

@@ -2,6 +2,7 @@ import numpy as np
 
 
 def mul_add_sum_and_gradients(x, y, z):
+    assert x.shape == y.shape == z.shape
     # Forward.
     a = x * y
     b = a + z

@@ -6,6 +6,7 @@ class MulAddSumFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(x, y, z):
+        assert x.shape == y.shape == z.shape
         a = x * y
         b = a + z
         c = torch.sum(b)

@@ -4,6 +4,7 @@ import torch
 @torch.library.custom_op("derived::mul_add_sum", mutates_args=())
 def mul_add_sum_op(x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
     """c = Σ (x * y + z)."""
+    assert x.shape == y.shape == z.shape
     a = x * y
     b = a + z
     c = torch.sum(b)

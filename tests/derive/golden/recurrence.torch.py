@@ -19,7 +19,8 @@ class RecurrenceFunction(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_output):
-        x, W = ctx.saved_tensors
+        # for autocast
+        x, W = (saved.to(grad_output.dtype) for saved in ctx.saved_tensors)
         grad_x = grad_W = None
         h = torch.tanh(x @ W)
         h_1 = torch.tanh(h @ W)

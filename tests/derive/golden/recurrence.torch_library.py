@@ -25,7 +25,8 @@ def setup_context(ctx, inputs, output):
 
 
 def backward(ctx, grad_output):
-    x, W = ctx.saved_tensors
+    # for autocast
+    x, W = (saved.to(grad_output.dtype) for saved in ctx.saved_tensors)
     grad_x = grad_W = None
     h = torch.tanh(x @ W)
     h_1 = torch.tanh(h @ W)

@@ -10,6 +10,8 @@ def two_layers(x, W1, b1, W2, b2):
 
 def two_layers_forward(x, W1, b1, W2, b2):
     assert (x.ndim, W1.ndim, b1.ndim, W2.ndim, b2.ndim) == (2, 2, 1, 2, 1)
+    assert W1.shape[1] == b1.shape[0] == W2.shape[0]
+    assert W2.shape[1] == b2.shape[0]
     h = jnp.tanh(x @ W1 + b1)
     output = h @ W2 + b2
     return output, (x, W1, W2, h)

@@ -3,6 +3,8 @@ import numpy as np
 
 def two_layers_and_gradients(x, W1, b1, W2, b2, grad_output):
     assert (x.ndim, W1.ndim, b1.ndim, W2.ndim, b2.ndim) == (2, 2, 1, 2, 1)
+    assert W1.shape[1] == b1.shape[0] == W2.shape[0]
+    assert W2.shape[1] == b2.shape[0]
     # Forward.
     h = np.tanh(x @ W1 + b1)
     output = h @ W2 + b2

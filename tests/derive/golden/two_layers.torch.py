@@ -7,6 +7,8 @@ class TwoLayersFunction(torch.autograd.Function):
     @staticmethod
     def forward(x, W1, b1, W2, b2):
         assert (x.ndim, W1.ndim, b1.ndim, W2.ndim, b2.ndim) == (2, 2, 1, 2, 1)
+        assert W1.shape[1] == b1.shape[0] == W2.shape[0]
+        assert W2.shape[1] == b2.shape[0]
         h = torch.tanh(x @ W1 + b1)
         return h @ W2 + b2
 
@@ -17,7 +19,8 @@ class TwoLayersFunction(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_output):
-        x, W1, b1, W2 = ctx.saved_tensors
+        # for autocast
+        x, W1, b1, W2 = (saved.to(grad_output.dtype) for saved in ctx.saved_tensors)
         grad_x = grad_W1 = grad_b1 = grad_W2 = grad_b2 = None
         if any(ctx.needs_input_grad[i] for i in (0, 1, 2, 3)):
             h = torch.tanh(x @ W1 + b1)

@@ -11,8 +11,10 @@ returns values; its signature is what is supported, and anything else is refused
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
     from gradproof.derive.ir import Value
@@ -21,6 +23,7 @@ Call = Callable[..., Any]
 Meaning = TypeVar("Meaning", bound=Call)
 
 CALLS: dict[tuple[str | None, str], Call] = {}
+NOT_GIVEN = np._NoValue  # what NumPy's own functions have as a default
 _SAME = {"dim": "axis", "keepdim": "keepdims", "dims": "axis"}
 _FIRST = ("input", "a", "x", "self", "m", "arr", "array")
 
@@ -59,7 +62,9 @@ def bind(function: Call, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     Raises:
         TypeError: for an argument that it does not take; the text says which.
     """
-    parameters = inspect.signature(function).parameters
+    signature = inspect.signature(function)
+    parameters = signature.parameters
+    args = _fewer(args, parameters.values())
     keywords = {}
     for name, value in options.items():
         known = name if name in parameters else _SAME.get(name, name)
@@ -70,7 +75,25 @@ def bind(function: Call, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     for name in keywords:
         if name not in parameters:
             raise TypeError(f"the option {name}=")
+    try:
+        signature.bind(*args, **keywords)
+    except TypeError as error:
+        known = ", ".join(n for n in parameters if not n.startswith("_"))
+        raise TypeError(f"{error}; what it may be given is {known}") from None
     return function(*args, **keywords)
+
+
+def _fewer(
+    args: tuple[Any, ...], parameters: Iterable[inspect.Parameter]
+) -> tuple[Any, ...]:
+    """Without those at the end that say only what happens anyway."""
+    kinds = [parameter.kind for parameter in parameters]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return args
+    most = sum(kind is not inspect.Parameter.KEYWORD_ONLY for kind in kinds)
+    while len(args) > most and (args[-1] is None or args[-1] is NOT_GIVEN):
+        args = args[:-1]
+    return args
 
 
 def _is_default(name: str, value: Any) -> bool:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradproof.derive.emit.precision import in_full_precision
 from gradproof.derive.ir import OPERATIONS, Size, Value
 
 ATOM, POWER, SIGN, PRODUCT, SUM, COMPARISON, LOWEST = 9, 8, 7, 6, 5, 3, 0
@@ -86,6 +87,8 @@ class Writer:
             return self.number(value.parameters["value"])
         if value.operation == "constant":
             return Text(self.array(value))
+        if self.form == "torch":
+            value = in_full_precision(value, self.names)
         spelling = self.spelling(value)
         if callable(spelling):
             text: Text = spelling(self, value)

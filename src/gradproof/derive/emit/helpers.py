@@ -138,10 +138,10 @@ def cumprod_gradient(grad, x, axis):
     """The gradient of np.cumprod(x, axis=axis), right at zeros too."""
     x, grad = np.moveaxis(x, axis, 0), np.moveaxis(grad, axis, 0)
     before = np.cumprod(np.concatenate([np.ones_like(x[:1]), x[:-1]]), axis=0)
-    tail = [grad[-1]]
-    for i in range(len(x) - 2, -1, -1):
-        tail.append(grad[i] + x[i + 1].conj() * tail[-1])
-    return np.moveaxis(before.conj() * np.stack(tail[::-1]), 0, axis)
+    tail = [grad[-1:]]
+    for i in range(len(x) - 1, 0, -1):
+        tail.append(grad[i - 1 : i] + x[i : i + 1].conj() * tail[-1])
+    return np.moveaxis(before.conj() * np.concatenate(tail[::-1]), 0, axis)
 '''
 
 _helper(
@@ -153,10 +153,10 @@ def cumprod_gradient(grad, x, axis):
     """The gradient of torch.cumprod(x, dim=axis), right at zeros too."""
     x, grad = x.movedim(axis, 0), grad.movedim(axis, 0)
     before = torch.cumprod(torch.cat([torch.ones_like(x[:1]), x[:-1]]), dim=0)
-    tail = [grad[-1]]
-    for i in range(len(x) - 2, -1, -1):
-        tail.append(grad[i] + x[i + 1].conj() * tail[-1])
-    return (before.conj() * torch.stack(tail[::-1])).movedim(0, axis)
+    tail = [grad[-1:]]
+    for i in range(len(x) - 1, 0, -1):
+        tail.append(grad[i - 1 : i] + x[i : i + 1].conj() * tail[-1])
+    return (before.conj() * torch.cat(tail[::-1])).movedim(0, axis)
 ''',
 )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradproof.derive.emit.halves import Halves, halves
-from gradproof.derive.emit.layout import bracketed, indented, with_comment
+from gradproof.derive.emit.layout import bracketed, indented, unpacked, with_comment
 from gradproof.derive.emit.module import module
-from gradproof.derive.emit.torch_ import seeds, unpacked
+from gradproof.derive.emit.torch_ import seeds
 from gradproof.derive.program import Differentiated
 
 

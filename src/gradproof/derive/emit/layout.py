@@ -95,3 +95,8 @@ def with_comment(line: str, comment: str, indent: str, *, outer: int = 0) -> lis
     if len(above) + outer <= WIDTH:
         return [above, f"{indent}{line}"]
     return [f"{indent}{line}"]
+
+
+def unpacked(names: Sequence[str]) -> str:
+    """The left side of an assignment from a tuple."""
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)

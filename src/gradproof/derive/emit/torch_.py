@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from gradproof.derive.emit.autocast import INDENT, saved_tensors
 from gradproof.derive.emit.halves import Halves, Statement, halves
-from gradproof.derive.emit.layout import WIDTH, bracketed, indented, with_comment
+from gradproof.derive.emit.layout import (
+    WIDTH,
+    bracketed,
+    indented,
+    unpacked,
+    with_comment,
+)
 from gradproof.derive.emit.module import module
 from gradproof.derive.program import Differentiated
 
@@ -40,11 +47,6 @@ def emit(d: Differentiated) -> str:
 def camel_case(name: str) -> str:
     """``mul_add_sum`` as ``MulAddSum``."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
-
-
-def unpacked(names: Sequence[str]) -> str:
-    """The left side of an assignment from a tuple."""
-    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
 
 def seeds(d: Differentiated) -> list[str]:
@@ -89,18 +91,13 @@ def setup(parts: Halves, d: Differentiated, inputs: Sequence[str]) -> Iterator[s
 
 def backward(parts: Halves, d: Differentiated) -> Iterator[str]:
     """The lines of a backward, each only where its gradient is asked for."""
-    kept = list(parts.kept)
-    if kept:
-        yield f"{unpacked(kept)} = ctx.saved_tensors"
-    for name in parts.shapes:
-        yield f"{name} = ctx.{name}"
+    yield from saved_tensors(parts, d)
     positions = [[id(v) for v in d.inputs].index(id(v)) for v in d.wrt]
     everything = frozenset(range(len(d.wrt)))
     guarded = [
         name
-        for i, name in enumerate(parts.results)
-        if len(everything) > 1
-        and any(s.needed_for == {i} and _makes(s, name) for s in parts.backward)
+        for name in parts.results
+        if any(s.needed_for != everything and _makes(s, name) for s in parts.backward)
     ]
     if guarded:
         yield from _all_none(guarded)
@@ -112,7 +109,7 @@ def backward(parts: Halves, d: Differentiated) -> Iterator[str]:
         current = needed
         indent = "" if needed == everything else "    "
         first, *rest = statement.lines
-        yield from with_comment(first, statement.comment, indent, outer=8)
+        yield from with_comment(first, statement.comment, indent, outer=INDENT)
         yield from (f"{indent}{line}" for line in rest)
     results = ["None"] * len(d.inputs)
     for position, name in zip(positions, parts.results, strict=True):

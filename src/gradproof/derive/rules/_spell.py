@@ -76,10 +76,19 @@ def cast_like(writer: Writer, value: Value) -> Text:
     """x.astype(y.dtype)"""
     x, like = value.operands
     kind = dtype(writer, value.dtype)
+    if x.number() is not None and writer.form == "torch":
+        return number_as(writer, x, like, kind)
     if writer.is_at_hand(like):
         kind = f"{writer.code(like, ATOM)}.dtype"
     method = "to" if writer.form == "torch" else "astype"
     return Text(f"{writer.code(x, ATOM)}.{method}({kind})")
+
+
+def number_as(writer: Writer, number: Value, like: Value, kind: str) -> Text:
+    """A Python number as a tensor."""
+    if writer.is_at_hand(like):
+        return Text(f"{writer.code(like, ATOM)}.new_tensor({writer.code(number)})")
+    return Text(f"torch.tensor({writer.code(number)}, dtype={kind})")
 
 
 def of_tensors(writer: Writer, value: Value) -> Text:
@@ -89,7 +98,7 @@ def of_tensors(writer: Writer, value: Value) -> Text:
     for operand in value.operands:
         code = writer.code(operand)
         if operand.number() is not None and tensors:
-            code = f"{writer.code(tensors[0], ATOM)}.new_tensor({code})"
+            code = number_as(writer, operand, tensors[0], "").code
         codes.append(code)
     name = {"arctan2": "atan2"}.get(value.operation, value.operation)
     return Text(f"torch.{name}({', '.join(codes)})")
@@ -106,6 +115,8 @@ def cast(writer: Writer, value: Value) -> Text:
     """x.astype(np.float32), x.to(torch.float32)"""
     method = "to" if writer.form == "torch" else "astype"
     code = writer.code(value.operands[0], ATOM)
+    if method == "to" and value.operands[0].number() is not None:
+        return Text(f"torch.tensor({code}, dtype={dtype(writer, value.dtype)})")
     return Text(f"{code}.{method}({dtype(writer, value.dtype)})")
 
 

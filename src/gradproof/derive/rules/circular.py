@@ -7,7 +7,7 @@ from typing import Any
 from gradproof.derive.ir import Value
 from gradproof.derive.rules import _spell
 from gradproof.derive.rules._define import POSITIVE, REALS, UNIT, elementwise
-from gradproof.derive.rules.elementwise import conj, equal, sqrt, where
+from gradproof.derive.rules.elementwise import conj, equal, nonzero, sqrt, where
 
 
 @elementwise(REALS, latex=r"\sin {0:7}")
@@ -96,8 +96,9 @@ def arctanh(grad: Value, output: Value, x: Value) -> Any:
     POSITIVE, REALS, latex=r"\sqrt{{{0:9}^2 + {1:9}^2}}", torch=_spell.of_tensors
 )
 def hypot(grad: Value, output: Value, x: Value, y: Value) -> Any:
-    """d √(x² + y²) = (x·dx + y·dy) / √(x² + y²)"""
-    return grad * x / output, grad * y / output
+    """d √(x² + y²) = (x·dx + y·dy) / √(x² + y²); 0 where both are 0"""
+    length = nonzero(output)
+    return grad * x / length, grad * y / length
 
 
 @elementwise(POSITIVE, latex=r"\mathrm{{sinc}}({0:0})")

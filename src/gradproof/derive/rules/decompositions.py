@@ -20,7 +20,8 @@ def adjoint(x: Value) -> Value:
 
 def _square(x: Value, **_: Any) -> Type:
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-        raise ValueError(f"shape {x.shape} is not of square matrices")
+        problem = f"shape {x.shape} is not of square matrices"
+        raise infer.SizesDifferError(problem, x.shape[-2:-1], x.shape[-1:])
     return infer.floating(x)
 
 

@@ -232,3 +232,8 @@ less, less_equal, greater, greater_equal, equal, not_equal = (
     without_gradient(name, infer.boolean, elementwise=True, cheap=True, numpy=symbol)
     for name, symbol in _COMPARISONS.items()
 )
+
+
+def nonzero(x: Value) -> Value:
+    """Its zeros replaced by ones: what it divides is zero there."""
+    return where(equal(x, 0), 1, x)

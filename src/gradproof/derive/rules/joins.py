@@ -24,7 +24,8 @@ def _concatenate(*arrays: Value, axis: int) -> Type:
     rests = {x.shape[:axis] + x.shape[axis + 1 :] for x in arrays}
     if len(rests) > 1 or any(x.ndim != first.ndim for x in arrays):
         listed = " and ".join(str(x.shape) for x in arrays)
-        raise ValueError(f"shapes {listed} do not fit along axis {axis}")
+        problem = f"shapes {listed} do not fit along axis {axis}"
+        raise infer.SizesDifferError(problem, *rests)
     shape = list(first.shape)
     shape[axis] = sum(x.shape[axis] for x in arrays)
     return Type(tuple(shape), promoted(arrays))
@@ -53,7 +54,8 @@ def concatenate(grad: Value, output: Value, *arrays: Value, axis: int) -> Any:
 def _stack(*arrays: Value, axis: int) -> Type:
     if len({x.shape for x in arrays}) > 1:
         listed = " and ".join(str(x.shape) for x in arrays)
-        raise ValueError(f"shapes {listed} are not equal")
+        problem = f"shapes {listed} are not equal"
+        raise infer.SizesDifferError(problem, *(x.shape for x in arrays))
     (axis,) = infer.axes_of(axis, arrays[0].ndim + 1)
     shape = list(arrays[0].shape)
     shape.insert(axis, len(arrays))

@@ -6,11 +6,10 @@ from typing import Any
 
 from gradproof.derive import infer
 from gradproof.derive.ir import Size, Type, Value, make, promoted
-from gradproof.derive.rules import _spell
+from gradproof.derive.rules import _spell, creation
 from gradproof.derive.rules._define import REALS, operation, without_gradient
 from gradproof.derive.rules.elementwise import conj
-from gradproof.derive.rules.joins import pad
-from gradproof.derive.rules.selection import getitem
+from gradproof.derive.rules.selection import at_index
 from gradproof.derive.rules.shape import expand_dims, reshape, squeeze, swap_last
 
 
@@ -70,7 +69,11 @@ def _einsum(*operands: Value, subscripts: str) -> Type:
             raise ValueError(f'"{letters}" does not name the axes of {operand.shape}')
         for letter, size in zip(letters, operand.shape, strict=True):
             if sizes.get(letter, 1) not in (1, size) and size != 1:
-                raise ValueError(f"axis {letter} has the sizes {sizes[letter]}, {size}")
+                both = sizes[letter], size
+                problem = f"axis {letter} has the sizes {both[0]}, {both[1]}"
+                raise infer.SizesDifferError(
+                    problem, both[:1], both[1:], broadcasts=True
+                )
             sizes[letter] = max(size, sizes.get(letter, 1)) if size else 0
     return Type(tuple(sizes[letter] for letter in result), promoted(operands))
 
@@ -151,16 +154,13 @@ def _diagonal(x: Value, *, offset: int = 0) -> Type:
 )
 def diagonal(grad: Value, output: Value, x: Value, *, offset: int = 0) -> Any:
     """The diagonal of the last two axes; zero beside it"""
-    options = {"offset": offset} if offset else {}
-    square = diag(grad, **options)
-    rows, columns = x.shape[-2] - square.shape[-2], x.shape[-1] - square.shape[-1]
-    if rows > 0 or columns > 0:
-        rest = ((0, 0),) * (grad.ndim - 1)
-        square = pad(square, widths=(*rest, (0, max(rows, 0)), (0, max(columns, 0))))
-    if rows < 0 or columns < 0:
-        cut = (("slice", None, n if n < 0 else None, None) for n in (rows, columns))
-        square = getitem(square, index=("...", *cut))
-    return square
+    if x.shape[-2] == x.shape[-1]:
+        return diag(grad, **({"offset": offset} if offset else {}))
+    places = creation.arange(stop=_last(output))
+    rows = places - offset if offset < 0 else places
+    columns = places + offset if offset > 0 else places
+    batch = ("...",) * (x.ndim > 2)
+    return at_index(grad, x, rows, columns, index=(*batch, ("array", 0), ("array", 1)))
 
 
 def _diag(x: Value, *, offset: int = 0) -> Type:

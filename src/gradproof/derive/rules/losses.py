@@ -26,7 +26,8 @@ def _picked(x: Value, labels: Value) -> Type:
     axis = class_axis(x)
     expected = x.shape[:axis] + x.shape[axis + 1 :]
     if labels.shape != expected:
-        raise ValueError(f"labels of shape {labels.shape} do not fit {x.shape}")
+        problem = f"labels of shape {labels.shape} do not fit {x.shape}"
+        raise infer.SizesDifferError(problem, labels.shape, expected, broadcasts=True)
     return Type(expected, x.dtype)
 
 

@@ -14,7 +14,7 @@ from gradproof.derive.rules._define import (
     operation,
     without_gradient,
 )
-from gradproof.derive.rules.elementwise import conj, equal, where
+from gradproof.derive.rules.elementwise import conj, equal, nonzero
 from gradproof.derive.rules.shape import (
     broadcast_like,
     expand_dims,
@@ -190,13 +190,8 @@ def std(
 ) -> Any:
     """d std(x) = Σ(x - mean)·dx / ((n - correction)·std); 0 where all are equal"""
     degrees = count(x, axis) - correction
-    ratio = spread(grad / _nonzero(output), x, axis, keepdims)
+    ratio = spread(grad / nonzero(output), x, axis, keepdims)
     return ratio * _off_mean(x, axis) / degrees
-
-
-def _nonzero(x: Value) -> Value:
-    """Its zeros replaced by ones: what it divides is zero there."""
-    return where(equal(x, 0), 1, x)
 
 
 @operation(
@@ -210,7 +205,7 @@ def norm(
     grad: Value, output: Value, x: Value, *, axis: Axes = None, keepdims: bool = False
 ) -> Any:
     """d‖x‖ = x·dx / ‖x‖; 0 where x = 0"""
-    return spread(grad / _nonzero(output), x, axis, keepdims) * x
+    return spread(grad / nonzero(output), x, axis, keepdims) * x
 
 
 # Truth and places have no gradient.

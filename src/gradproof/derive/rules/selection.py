@@ -37,6 +37,8 @@ def plain_index(index: Index, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _getitem(x: Value, *arrays: Value, index: Index) -> Type:
+    if arrays:
+        infer.broadcast(*arrays)
     places = tuple(np.zeros(array.shape, dtype=int) for array in arrays)
     pattern = np.broadcast_to(np.int8(0), x.shape)
     try:

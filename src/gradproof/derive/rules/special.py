@@ -15,6 +15,7 @@ from gradproof.derive.rules._define import (
     elementwise,
     without_gradient,
 )
+from gradproof.derive.rules.choices import bitwise_and
 from gradproof.derive.rules.elementwise import equal, exp, exp2, log, where
 
 SLOPE_OF_ERF = 2 / math.sqrt(math.pi)
@@ -93,8 +94,9 @@ def logaddexp2(grad: Value, output: Value, x: Value, y: Value) -> Any:
     latex=r"{0:6} \log {1:7}",
 )
 def xlogy(grad: Value, output: Value, x: Value, y: Value) -> Any:
-    """d(x·log y) = log y·dx + x/y·dy; 0 where x = 0"""
-    return grad * log(where(equal(x, 0), 1, y)), grad * x / y
+    """d(x·log y) = log y·dx + x/y·dy; the first is 0 where x = y = 0"""
+    nothing = bitwise_and(equal(x, 0), equal(y, 0))
+    return grad * log(where(nothing, 1, y)), grad * x / y
 
 
 @elementwise(
