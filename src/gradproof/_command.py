@@ -13,7 +13,9 @@ import click
 from gradproof import _config
 from gradproof._errors import InputError
 from gradproof._progress import Progress, progress
+from gradproof._run import Interrupted
 from gradproof._workers import Pool
+from gradproof.report import Outcome
 
 DEFAULT_TIMEOUT = 120.0
 INTERRUPTED = 130
@@ -58,8 +60,13 @@ def with_workers(
     config: _config.Config,
     jobs: int | None,
     timeout: float | None,
+    *,
+    interrupted: Callable[[list[Outcome]], None] = lambda _outcomes: None,
 ) -> T:
-    """What ``run`` gives, with workers and a bar at its disposal."""
+    """What ``run`` gives, with workers and a bar at its disposal.
+
+    On Ctrl-C ``interrupted`` is given what was done by then, if that is known.
+    """
     try:
         with (
             Pool(
@@ -68,6 +75,8 @@ def with_workers(
             progress() as shown,
         ):
             return run(pool, shown)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        if isinstance(interrupt, Interrupted) and interrupt.outcomes:
+            interrupted(interrupt.outcomes)
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)

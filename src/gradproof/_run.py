@@ -23,7 +23,7 @@ RECORD = ".npz"
 Found = list[tuple[Target, str]] | Outcome  # targets with their kinds, or why not
 
 
-class Interrupted(KeyboardInterrupt):  # noqa: N818 - as the one that it is
+class Interrupted(KeyboardInterrupt):
     """An interrupt, with the outcomes that were there by then."""
 
     def __init__(self, outcomes: list[Outcome]):

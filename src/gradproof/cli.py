@@ -86,10 +86,13 @@ def check(
     def run(pool: Pool, shown: Progress) -> list[Outcome]:
         return _run.check(targets, settings, pool, shown, said)
 
-    outcomes = with_workers(run, config, jobs, timeout)
-    chosen = output_format or config.output_format or shared.DEFAULT_FORMAT
-    names = [each.target for each in outcomes]
-    shared.report(outcomes, chosen, stdout(), notes(names, said, modules=targets))
+    def show(outcomes: list[Outcome]) -> None:
+        chosen = output_format or config.output_format or shared.DEFAULT_FORMAT
+        names = [each.target for each in outcomes]
+        shared.report(outcomes, chosen, stdout(), notes(names, said, modules=targets))
+
+    outcomes = with_workers(run, config, jobs, timeout, interrupted=show)
+    show(outcomes)
     sys.exit(shared.exit_code(outcomes))
 
 

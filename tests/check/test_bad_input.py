@@ -89,3 +89,10 @@ def test_raise_exception_carries_the_verdict() -> None:
         )
     assert "the gradient of" in str(caught.value)
     assert not caught.value.verdict.ok
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_scripted_module_is_refused_with_what_to_check_instead() -> None:
+    scripted = torch.jit.trace(torch.nn.Linear(3, 2), torch.ones(4, 3))
+    with pytest.raises(gp.TargetError, match="check the module that it was made from"):
+        gp.check(scripted, torch.ones(4, 3))

@@ -24,5 +24,5 @@ def test_a_linear_layer_is_checked_within_150_forwards_and_backwards() -> None:
             return LinearFunction.backward(ctx, grad_output)
 
     assert gp.check(Counted, *(one.requires_grad_() for one in layer())).ok
-    assert calls["forward"] <= 140
+    assert calls["forward"] <= 150
     assert calls["backward"] <= 80

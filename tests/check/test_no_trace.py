@@ -67,6 +67,24 @@ def test_a_modules_parameters_buffers_and_mode_are_as_before() -> None:
     assert module.training
 
 
+def test_the_lists_that_a_recurrent_layer_keeps_are_as_before() -> None:
+    module = torch.nn.LSTM(3, 2)
+    before = [id(one) for one in module._flat_weights]
+    verdict = gp.check(module, torch.randn(4, 2, 3))
+    assert verdict.ok, str(verdict)
+    assert [id(one) for one in module._flat_weights] == before
+    assert [id(one) for one in module.parameters()] == before
+
+
+def test_a_frozen_parameter_is_as_wide_as_the_others_and_then_as_before() -> None:
+    module = torch.nn.Linear(3, 4)
+    bias = module.bias.requires_grad_(False)
+    verdict = gp.check(module, torch.randn(5, 3))
+    assert verdict.ok, str(verdict)
+    assert module.bias is bias
+    assert bias.dtype == torch.float32
+
+
 def test_grad_mode_is_put_back_where_it_was_off() -> None:
     function, inputs, _ = WAYS["autograd.Function"](rules(None))
     with torch.no_grad():

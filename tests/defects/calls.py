@@ -537,3 +537,88 @@ def weighted_mean(wrong):
             return grad_x, grad_weight if wrong else grad_weight - (g * mean).sum()
 
     return WeightedMean
+
+
+@defect(
+    "a backward that reads the parameter from its module",
+    inputs=lambda: normal((4, 3)),
+    proof=differs_from_autograd(lambda module, x: x * module.weight),
+    fails="gradient",
+    input="x",
+)
+def parameter_read_in_backward(wrong):
+    class Scale(Function):
+        @staticmethod
+        def forward(ctx, x, weight, module):
+            ctx.save_for_backward(x)
+            ctx.module = module
+            return x * weight
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            weight = ctx.module.weight
+            grad_x = grad_output * (weight.abs() if wrong else weight)
+            return grad_x, (grad_output * x).sum(0), None
+
+    class Layer(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            start = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64)
+            self.weight = torch.nn.Parameter(start)
+
+        def forward(self, x):
+            return Scale.apply(x, self.weight, self)
+
+    return Layer()
+
+
+@defect(
+    "a single-precision factor that is not differentiated",
+    inputs=lambda: [
+        normal((4, 3), dtype=torch.float32)[0].requires_grad_(),
+        *normal((3,), seed=1, dtype=torch.float32),
+    ],
+    proof=differs_from_autograd(torch.mul, rtol=1e-5),
+    fails="gradient",
+    input="x",
+)
+def single_factor(wrong):
+    class Scale(Function):
+        @staticmethod
+        def forward(ctx, x, factor):
+            ctx.save_for_backward(factor)
+            return x * factor
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (factor,) = ctx.saved_tensors
+            zeros = torch.zeros_like(factor)
+            # An output in the factor's own dtype, as one that hands it through has.
+            return (zeros + (factor**2 if wrong else factor)) * grad_output, None
+
+    return Scale
+
+
+@defect(
+    "an output that was computed elsewhere and comes as an input",
+    inputs=lambda: [
+        normal((4, 3), dtype=torch.float32)[0].requires_grad_(),
+        *normal((4, 3), seed=1, dtype=torch.float32),
+    ],
+    proof=differs_from_autograd(lambda x, _: x, rtol=1e-5),
+    fails="gradient",
+    diagnosis="scale",
+    input="x",
+)
+def stitched(wrong):
+    class Stitch(Function):
+        @staticmethod
+        def forward(ctx, x, output):
+            return output.clone()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output * (2 if wrong else 1), None
+
+    return Case(Stitch, {"gradient_of": lambda x, output: x})

@@ -8,7 +8,13 @@ import torch
 from torch.autograd import Function
 
 from tests.defects.corpus import defect
-from tests.defects.proofs import differs_from_autograd, differs_from_jax, normal
+from tests.defects.proofs import (
+    differs_from_autograd,
+    differs_from_jax,
+    gradients,
+    normal,
+    some_incoming,
+)
 
 
 def two_complex():
@@ -126,3 +132,77 @@ def jax_square(wrong):
 
     square.defvjp(lambda z: (z * z, z), backward)
     return square
+
+
+SINGLE = {torch.float64: torch.float32, torch.complex128: torch.complex64}
+
+
+def _imprecise_in_single(plain):
+    """The gradient of single numbers is far from that of double ones."""
+
+    def proof(case, inputs):
+        low = [x.to(SINGLE[x.dtype]) for x in inputs()]
+        high = [x.to(y.dtype) for x, y in zip(low, inputs(), strict=True)]
+
+        def incoming(outputs):
+            drawn = some_incoming([o.to(torch.complex128) for o in outputs])
+            singles = [g.to(torch.complex64) for g in drawn]
+            return [g.to(o.dtype) for g, o in zip(singles, outputs, strict=True)]
+
+        (true,) = gradients(None, plain, high, incoming)
+        (ours,) = gradients(None, case.target, low, incoming)
+        return bool((ours - true).abs().max() > 1e-4 * true.abs().max())
+
+    return proof
+
+
+@defect(
+    "the imaginary part of an incoming gradient rounded to bfloat16",
+    inputs=lambda: normal((3, 4)),
+    proof=_imprecise_in_single(lambda x: torch.complex(x, x * x)),
+    fails="precision",
+    diagnosis="low-precision",
+    input="x",
+)
+def rounded_imaginary_part(wrong):
+    class Curve(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.complex(x, x * x)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            imaginary = grad_output.imag
+            if wrong and x.dtype == torch.float32:
+                imaginary = imaginary.bfloat16().float()
+            return grad_output.real + 2 * x * imaginary
+
+    return Curve
+
+
+@defect(
+    "a complex gradient whose imaginary part is rounded in single precision",
+    inputs=lambda: normal((3, 4), dtype=torch.complex128),
+    proof=_imprecise_in_single(torch.square),
+    fails="precision",
+    diagnosis="low-precision",
+    input="z",
+)
+def rounded_complex_gradient(wrong):
+    class Square(Function):
+        @staticmethod
+        def forward(ctx, z):
+            ctx.save_for_backward(z)
+            return z * z
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (z,) = ctx.saved_tensors
+            grad = grad_output * 2 * z.conj()
+            if wrong and z.dtype == torch.complex64:
+                grad = torch.complex(grad.real, grad.imag.bfloat16().float())
+            return grad
+
+    return Square

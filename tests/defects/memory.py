@@ -147,3 +147,21 @@ def kept_expanded(wrong):
             return grad_output * torch.cos(kept[0])
 
     return Sin
+
+
+@defect(
+    "a recurrent layer that keeps its last output",
+    inputs=lambda: normal((4, 2, 3), dtype=torch.float32),
+    proof=output_outlives_its_graph,
+    fails="memory",
+    diagnosis="leak",
+)
+def recurrent(wrong):
+    class Recurrent(torch.nn.LSTM):
+        def forward(self, x):
+            output, _ = super().forward(x)
+            if wrong:
+                self.last = output
+            return output
+
+    return Recurrent(3, 2)

@@ -159,3 +159,60 @@ def not_for_autocast(wrong):
             return grad_output @ weight, grad_output.mT @ x
 
     return Linear
+
+
+def _smoothed(logits, labels):
+    count = logits.shape[1]
+    targets = functional.one_hot(labels, count).to(logits) * 0.9 + 0.1 / count
+    return -(targets * logits.log_softmax(1)).sum(1)
+
+
+@defect(
+    "smoothed labels made in torch's default dtype",
+    inputs=lambda: [*normal((4, 5)), torch.tensor([0, 1, 4, 2])],
+    proof=differs_from_autograd(_smoothed, rtol=1e-11),
+    fails="gradient",
+    diagnosis="low-precision",
+    input="logits",
+)
+def labels_in_default_dtype(wrong):
+    class SmoothedCrossEntropy(Function):
+        @staticmethod
+        def forward(ctx, logits, labels):
+            ctx.save_for_backward(logits, labels)
+            return _smoothed(logits, labels)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            logits, labels = ctx.saved_tensors
+            count = logits.shape[1]
+            hot = labels[:, None] == torch.arange(count)
+            hot = hot * 1.0 if wrong else hot.to(logits)
+            targets = hot * 0.9 + 0.1 / count
+            return grad_output[:, None] * (logits.softmax(1) - targets), None
+
+    return SmoothedCrossEntropy
+
+
+@defect(
+    "a factor made in torch's default dtype",
+    inputs=a_matrix,
+    proof=differs_from_autograd(lambda x: 0.9 * x * x, rtol=1e-11),
+    fails="gradient",
+    diagnosis="low-precision",
+    input="x",
+)
+def factor_in_default_dtype(wrong):
+    class Scaled(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return 0.9 * x * x
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            factor = torch.tensor([0.9], dtype=None if wrong else x.dtype)
+            return grad_output * x * 2 * factor
+
+    return Scaled

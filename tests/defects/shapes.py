@@ -221,3 +221,86 @@ def broadcast_product(wrong):
         return grad_output * y, reduce(grad_output * x, axis=0)
 
     return Case(multiply, {"backward": backward})
+
+
+@defect(
+    "a softmax that sums along dimension 1 for the last",
+    inputs=lambda: normal((4, 5)),
+    proof=differs_from_autograd(
+        lambda x: torch.softmax(x, -1), at=lambda x: (torch.stack([x, 2 * x]),)
+    ),
+    fails="sizes",
+    input="x",
+)
+def softmax_of_matrices_only(wrong):
+    class Softmax(Function):
+        @staticmethod
+        def forward(ctx, x):
+            output = torch.softmax(x, -1)
+            ctx.save_for_backward(output)
+            return output
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (output,) = ctx.saved_tensors
+            mean = (output * grad_output).sum(1 if wrong else -1, keepdim=True)
+            return output * (grad_output - mean)
+
+    return Softmax
+
+
+@defect(
+    "a normalisation that divides by the columns of a matrix",
+    inputs=lambda: [*normal((4, 5)), *normal((5,), seed=1)],
+    proof=differs_from_autograd(
+        lambda x, scale: (x - x.mean(-1, keepdim=True)) * scale,
+        at=lambda x, scale: (torch.stack([x, 2 * x]), scale),
+    ),
+    fails="sizes",
+    input="x",
+)
+def centre_of_matrices_only(wrong):
+    class Centre(Function):
+        @staticmethod
+        def forward(ctx, x, scale):
+            ctx.save_for_backward(x, scale)
+            return (x - x.mean(-1, keepdim=True)) * scale
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, scale = ctx.saved_tensors
+            centred = x - x.mean(-1, keepdim=True)
+            scaled = grad_output * scale
+            count = scaled.shape[1 if wrong else -1]
+            grad_x = scaled - scaled.sum(-1, keepdim=True) / count
+            return grad_x, (grad_output * centred).flatten(0, -2).sum(0)
+
+    return Centre
+
+
+@defect(
+    "a mean squared error that counts rows and columns only",
+    inputs=lambda: normal((4, 5), (4, 5)),
+    proof=differs_from_autograd(
+        torch.nn.functional.mse_loss,
+        at=lambda x, y: (torch.stack([x, 2 * x]), torch.stack([y, y])),
+    ),
+    fails="sizes",
+)
+def error_of_matrices_only(wrong):
+    class SquaredError(Function):
+        @staticmethod
+        def forward(ctx, prediction, target):
+            ctx.save_for_backward(prediction, target)
+            return ((prediction - target) ** 2).mean()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            prediction, target = ctx.saved_tensors
+            count = prediction.numel()
+            if wrong:
+                count = prediction.shape[0] * prediction.shape[1]
+            grad = grad_output * 2 * (prediction - target) / count
+            return grad, -grad
+
+    return SquaredError

@@ -43,6 +43,11 @@ class Evidence:
         """The input's name."""
         return self.session.target.names[self.index]
 
+    @property
+    def error(self) -> float:
+        """The largest relative error that a trial has shown."""
+        return max(trial.error for trial in self.trials)
+
     def gradient(self, trial: Trial) -> Array | None:
         """What was claimed for the input at a trial."""
         return trial.claimed[self.index]
@@ -64,13 +69,25 @@ class Evidence:
 
 Hypothesis = Callable[[Evidence], Explanation | None]
 _hypotheses: list[tuple[str, Hypothesis]] = []
+NOTICEABLE = 1e-5  # what stands in a wrong place changes more than last digits
 
 
-def hypothesis(diagnosis: str) -> Callable[[Hypothesis], Hypothesis]:
-    """Decorator: register a test of one diagnosis; they are tried in file order."""
+def hypothesis(
+    diagnosis: str, *, least_error: float = 0.0
+) -> Callable[[Hypothesis], Hypothesis]:
+    """Decorator: register a test of one diagnosis; they are tried in file order.
+
+    Args:
+        diagnosis: what it comes to.
+        least_error: the relative error that such a mistake makes at the least. Noise,
+            of a solver say, is below it, and fits what is computed once more by chance.
+    """
 
     def register(test: Hypothesis) -> Hypothesis:
-        _hypotheses.append((diagnosis, test))
+        def tested(evidence: Evidence) -> Explanation | None:
+            return test(evidence) if not evidence.error < least_error else None
+
+        _hypotheses.append((diagnosis, tested))
         return test
 
     return register
@@ -90,6 +107,16 @@ def diagnose(evidence: Evidence) -> Explanation | None:
         if explanation is not None:
             return explanation
     return None
+
+
+def unexplained(error: float) -> str:
+    """The hint where no hypothesis holds."""
+    if error >= NOTICEABLE:
+        return "no simple mistake explains it: hold the formula against the forward"
+    return (
+        "an error this small is hardly the formula's: look for values of a lower "
+        "precision; if it is the tolerance of a solver, give it as rtol="
+    )
 
 
 def evidence_for(

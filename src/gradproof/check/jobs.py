@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gradproof._errors import TargetError
+from gradproof._errors import InputError, TargetError
 from gradproof._examples import Example
 from gradproof.check import crash as crashes
 from gradproof.check import properties, sizes
@@ -117,6 +117,11 @@ class Bench:
             self.adapter = make(job.target, job.example.inputs, settings)
         except TargetCrash as crash:
             raise _does_not_run(job, crash) from crash.error
+        if not self.adapter.is_meant:
+            raise InputError(
+                f"{target_name(job.target)}: gradient_of= does not run on these "
+                "inputs, or does not give outputs of the same shapes there"
+            )
 
     def lead(self) -> Led:
         """Run the properties that others wait for."""
@@ -184,6 +189,8 @@ def _run(one: Property, session: Session) -> Outcome:
     try:
         return one.run(session)
     except TargetCrash as crash:
+        if crash.stage == "gradient_of":
+            return Outcome(status="skipped", detail=f"{crash} at other values")
         if crash.stage == "backward" and not all(session.asked):
             session.stopped = "shape"  # the engine refuses what shape has found
             return Outcome(status="skipped", detail="backward raises, see the finding")

@@ -149,12 +149,20 @@ class Session:
         return self.least_rounding(input, *gradients) + 64 * measured
 
     def least_rounding(self, input: int, *gradients: Array | None) -> float:
-        """The same before anything is measured, which takes eleven evaluations."""
+        """The same before anything is measured, which takes eleven evaluations.
+
+        Or what the user tolerates, where that is more.
+        """
         largest = max((magnitude(g) for g in gradients if g is not None), default=0.0)
         width = max((g.size for g in gradients if g is not None), default=1)
         growth = max(1.0, math.sqrt(width) / 64)
         rounding = self.target.epsilon * largest * growth
-        return 64 * (rounding + self.measured.least[input])
+        own = 64 * (rounding + self.measured.least[input])
+        return max(own, self.tolerated(largest))
+
+    def tolerated(self, size: float, length: float = 1.0) -> float:
+        """What the user tolerates in a derivative of that size, along that length."""
+        return (self.rtol or 0.0) * size + (self.atol or 0.0) * length
 
     def matters(self, gap: float, size: float, input: int, length: float) -> bool:
         """Whether a gap is more than what is negligible at other values or sizes.

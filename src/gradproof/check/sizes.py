@@ -66,12 +66,17 @@ def resized(session: Session, sizes: dict[Axis, int], purpose: str) -> dict[int,
         shape = tuple(
             sizes.get((position, axis), size) for axis, size in enumerate(array.shape)
         )
-        pool = array.ravel() if array.size else np.zeros(1, array.dtype)
-        drawn = rng.choice(pool, size=shape)
-        if np.issubdtype(drawn.dtype, np.inexact):
-            drawn = drawn * (1 + 0.1 * np.tanh(rng.standard_normal(shape)))
-        values[position] = np.asarray(drawn)
+        values[position] = drawn(array, shape, rng)
     return values
+
+
+def drawn(array: Array, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Values drawn from those of an array, and moved a little where they may be."""
+    pool = array.ravel() if array.size else np.zeros(1, array.dtype)
+    values = rng.choice(pool, size=shape)
+    if np.issubdtype(values.dtype, np.inexact):
+        values = values * (1 + 0.1 * np.tanh(rng.standard_normal(shape)))
+    return np.asarray(values)
 
 
 def variants(found: Sequence[Dimension]) -> Iterator[tuple[str, dict[Axis, int]]]:
@@ -152,9 +157,11 @@ def points_outside(
 
 
 def in_words(session: Session, values: dict[int, Array]) -> str:
-    """The shapes that differ from the given ones, by input."""
-    names = [line.split(": ")[0] for line in session.target.described]
-    return ", ".join(f"{names[p]} {list(a.shape)}" for p, a in sorted(values.items()))
+    """The shapes of all inputs that have one, where some are exchanged for others."""
+    target = session.target
+    names = [line.split(": ")[0] for line in target.described]
+    every = ((p, values.get(p, target.array(p))) for p in range(target.count))
+    return ", ".join(f"{names[p]} {list(a.shape)}" for p, a in every if a is not None)
 
 
 def _boundaries(target: Target) -> Iterator[tuple[int, list[int]]]:

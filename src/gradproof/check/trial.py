@@ -155,7 +155,7 @@ def probe(
     tolerance = SAFETY * (estimate.error + session.target.epsilon * trial.spread)
     if session.rtol is not None or session.atol is not None:
         size = max(abs(trial.slope), abs(estimate.value))
-        asked = (session.rtol or 0.0) * size + (session.atol or 0.0) * norm(direction)
+        asked = session.tolerated(size, norm(direction))
         tolerance = max(estimate.error, asked)
     sharpness = BLUNT if session.target.epsilon > 1e-4 else SHARP
     trial = replace(trial, tolerance=tolerance, sharpness=sharpness)

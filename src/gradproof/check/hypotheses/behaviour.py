@@ -1,23 +1,21 @@
-"""Mistakes in how a backward behaves: not linear, not repeatable, not precise."""
+"""Mistakes in how a backward behaves: not linear, not repeatable."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from gradproof.check.diagnose import (
+    NOTICEABLE,
     Evidence,
     Explanation,
-    evidence_for,
     hypothesis,
 )
 from gradproof.check.session import Array, differs
 from gradproof.check.trial import Trial
-
-ROUNDING = 2e-2
-PRECISIONS = {"float16": 11, "bfloat16": 8, "float32": 24}  # bits of the significand
+from gradproof.check.wording import Wording
 
 
-@hypothesis("nonlinear")
+@hypothesis("nonlinear", least_error=NOTICEABLE)
 def nonlinear(evidence: Evidence) -> Explanation | None:
     """Not a linear function of the incoming gradient, as every right one is."""
     first, second = evidence.trials[0], evidence.trials[1]
@@ -50,10 +48,11 @@ def explain_nonlinear(name: str | None) -> Explanation:
     )
 
 
-@hypothesis("stateful")
+@hypothesis("stateful", least_error=NOTICEABLE)
 def stateful(evidence: Evidence) -> Explanation | None:
     """The gradient belongs to another call: of the first forward, or of the last."""
     session, index = evidence.session, evidence.index
+    wording = session.target.wording
 
     def after_a_second_forward(trial: Trial) -> Array | None:
         session.target.record(trial.primals)
@@ -64,7 +63,7 @@ def stateful(evidence: Evidence) -> Explanation | None:
 
     stale = not all(trial.agrees for trial in evidence.trials)
     if stale and evidence.holds(after_a_second_forward):
-        return explain_stateful(evidence.name, "the forward before")
+        return explain_stateful(evidence.name, "the forward before", wording)
     shapes_fit = all(
         a.shape == b.shape
         for trial in evidence.trials
@@ -82,43 +81,15 @@ def stateful(evidence: Evidence) -> Explanation | None:
             for trial in moved
         ]
         if all(same):
-            return explain_stateful(evidence.name, "the first forward")
+            return explain_stateful(evidence.name, "the first forward", wording)
     return None
 
 
-@hypothesis("low-precision")
-def low_precision(evidence: Evidence) -> Explanation | None:
-    """Right at values that a lower precision holds exactly, off elsewhere."""
-    trials = evidence.trials
-    if not all(trial.error < ROUNDING for trial in trials):
-        return None
-    for name, bits in PRECISIONS.items():
-        points = [[_rounded(p, bits) for p in trial.primals] for trial in trials]
-        again = evidence_for(evidence.session, evidence.name, points=points)
-        if again is not None and all(trial.agrees for trial in again.trials):
-            return Explanation(
-                "low-precision",
-                f"the gradient of {evidence.name!r} is made from values rounded to "
-                f"{name}",
-                "save what backward needs in the dtype of the input",
-            )
-    return None
-
-
-def explain_stateful(name: str | None, call: str) -> Explanation:
+def explain_stateful(name: str | None, call: str, wording: Wording) -> Explanation:
     """The words for a backward that uses what another call left behind."""
     of = f"the gradient of {name!r}" if name else "the gradient"
     return Explanation(
         "stateful",
         f"{of} belongs to {call}, not to the one it is asked for",
-        "keep what backward needs on ctx, with ctx.save_for_backward, never in a "
-        "global, a class attribute or a shared buffer",
+        f"{wording.keep}, never in a global, a class attribute or a shared buffer",
     )
-
-
-def _rounded(array: Array, bits: int) -> Array:
-    """The nearest numbers with so many bits in their significand."""
-    if np.iscomplexobj(array):
-        return _rounded(array.real, bits) + 1j * _rounded(array.imag, bits)
-    significand, exponent = np.frexp(array)
-    return np.asarray(np.ldexp(np.round(significand * 2.0**bits) / 2.0**bits, exponent))

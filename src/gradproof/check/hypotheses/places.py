@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradproof.check.diagnose import (
+    NOTICEABLE,
     Evidence,
     Explanation,
     Undo,
@@ -21,7 +22,7 @@ from gradproof.check.trial import Trial
 ROLLS = 33
 
 
-@hypothesis("swapped")
+@hypothesis("swapped", least_error=NOTICEABLE)
 def swapped_slots(evidence: Evidence) -> Explanation | None:
     """The gradient was returned in another input's place."""
     for other, name in enumerate(evidence.session.target.names):
@@ -42,7 +43,7 @@ def swapped_slots(evidence: Evidence) -> Explanation | None:
     return None
 
 
-@hypothesis("swapped")
+@hypothesis("swapped", least_error=NOTICEABLE)
 def swapped_inputs(evidence: Evidence) -> Explanation | None:
     """The gradient uses one input where it should use another."""
     names = evidence.session.target.names
@@ -66,7 +67,7 @@ def swapped_inputs(evidence: Evidence) -> Explanation | None:
     return None
 
 
-@hypothesis("transposed")
+@hypothesis("transposed", least_error=NOTICEABLE)
 def transposed(evidence: Evidence) -> Explanation | None:
     """A transpose is missing or too many: of the gradient, or of what it is made of.
 
@@ -83,7 +84,7 @@ def transposed(evidence: Evidence) -> Explanation | None:
     return None
 
 
-@hypothesis("permuted")
+@hypothesis("permuted", least_error=NOTICEABLE)
 def permuted(evidence: Evidence) -> Explanation | None:
     """The elements are right but stand in other places."""
     gradient = evidence.gradient(evidence.trials[0])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradproof.check.diagnose import (
+    NOTICEABLE,
     Evidence,
     Explanation,
     agrees_at_every_trial,
@@ -83,11 +84,11 @@ def scale(evidence: Evidence) -> Explanation | None:
     return Explanation(
         "scale",
         f"the gradient of {evidence.name!r} is {_times(evidence, factor)}",
-        f"multiply it by {correction:.6g}",
+        f"multiply it by {_digits(correction)}",
     )
 
 
-@hypothesis("conjugated")
+@hypothesis("conjugated", least_error=NOTICEABLE)
 def conjugated(evidence: Evidence) -> Explanation | None:
     """The gradient is the complex conjugate of the right one."""
     gradients = [evidence.gradient(trial) for trial in evidence.trials]
@@ -103,7 +104,7 @@ def conjugated(evidence: Evidence) -> Explanation | None:
     )
 
 
-@hypothesis("conjugated")
+@hypothesis("conjugated", least_error=NOTICEABLE)
 def conjugated_factor(evidence: Evidence) -> Explanation | None:
     """A factor lacks its conjugate: the gradient is right once an input is turned."""
     names = evidence.session.target.names
@@ -150,7 +151,13 @@ def _times(evidence: Evidence, factor: float) -> str:
         if size > 2 and np.isclose(factor, 1 / size, rtol=1e-6):
             return f"1/{size} of the true one, everywhere: {size} is {name}"
     near = (words for f, words in TIMES.items() if np.isclose(factor, f, rtol=1e-6))
-    return f"{next(near, f'{factor:.6g} times')} the true one, everywhere"
+    return f"{next(near, f'{_digits(factor)} times')} the true one, everywhere"
+
+
+def _digits(factor: float) -> str:
+    """The factor with as many digits as tell it from one."""
+    from_one = -math.floor(math.log10(abs(factor - 1) or 1.0))
+    return f"{factor:.{max(6, 3 + from_one)}g}"
 
 
 def _sizes(evidence: Evidence) -> Iterator[tuple[str, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gradproof.check import coarse
-from gradproof.check.diagnose import diagnose, evidence_for
+from gradproof.check.diagnose import diagnose, evidence_for, unexplained
 from gradproof.check.locate import locate
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Session
@@ -183,7 +183,7 @@ def _finding(session: Session, trial: Trial, index: int) -> Finding:
         hint = "look for a mask, a boundary or a case that the formula leaves out"
     else:
         diagnosis, message = None, f"the gradient of {name!r} is wrong"
-        hint = "no simple mistake explains it: hold the formula against the forward"
+        hint = unexplained(trial.error)
     return Finding(
         property="gradient",
         input=name,

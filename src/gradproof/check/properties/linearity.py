@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradproof.check.diagnose import NOTICEABLE, unexplained
 from gradproof.check.hypotheses.behaviour import explain_nonlinear
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Session, differs, magnitude, relative_error
@@ -92,6 +93,6 @@ def _finding(name: str, error: float) -> Finding:
         input=name,
         diagnosis=explanation.diagnosis,
         message=f"{explanation.message} (relative error {error:.2g})",
-        hint=explanation.hint,
+        hint=explanation.hint if error >= NOTICEABLE else unexplained(error),
         error=error,
     )

@@ -6,6 +6,7 @@ from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Session
 from gradproof.check.targets import Write
 from gradproof.check.verdict import Finding
+from gradproof.check.wording import Wording
 
 
 @define(
@@ -22,20 +23,19 @@ def check(session: Session) -> Outcome:
     for write in writes:
         session.blamed.setdefault(write.input or write.what, "mutation")
     return Outcome(
-        findings=tuple(_finding(write) for write in writes),
+        findings=tuple(_finding(write, target.wording) for write in writes),
         detail="inputs, outputs and incoming gradients against copies of them",
     )
 
 
-def _finding(write: Write) -> Finding:
-    declare = "with ctx.mark_dirty" if write.what.startswith("input") else "as such"
+def _finding(write: Write, wording: Wording) -> Finding:
+    declare = wording.declare if write.what.startswith("input") else ""
     return Finding(
         property="mutation",
         input=write.input,
         diagnosis="mutated",
         message=f"{write.stage} writes {write.what} in place",
-        hint=f"work on a copy ({write.what} may be used elsewhere), or declare it "
-        f"{declare}"
+        hint=f"write to a copy of it ({write.what} may be used elsewhere){declare}"
         if write.stage == "forward"
-        else "work on a copy: others may still use it",
+        else "write to a copy of it: others may still use it",
     )

@@ -42,7 +42,7 @@ def check(session: Session) -> Outcome:
     known = {finding.input for finding in findings}
     for name, error in session.unsteady.items():
         if name not in known:
-            findings.append(_finding(name, "the same call again", error))
+            findings.append(_finding(session, name, "the same call again", error))
     for finding in findings:
         session.blamed.setdefault(finding.input or "the graph", "repeat")
     return Outcome(findings=tuple(findings), detail="three ways to call again")
@@ -52,19 +52,19 @@ def _compare(
     session: Session, expected: Gradients, got: Gradients, after: str
 ) -> list[Finding]:
     return [
-        _finding(name, after, error)
+        _finding(session, name, after, error)
         for name, error, _ in session.compare(expected, got)
     ]
 
 
-def _finding(name: str, after: str, error: float) -> Finding:
+def _finding(session: Session, name: str, after: str, error: float) -> Finding:
     return Finding(
         property="repeat",
         input=name,
         diagnosis="stateful",
         message=f"the gradient of {name!r} is another one after {after} "
         f"(relative error {error:.2g})",
-        hint=explain_stateful(name, "another call").hint,
+        hint=explain_stateful(name, "another call", session.target.wording).hint,
         error=error,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,38 +10,50 @@ import numpy as np
 from gradproof._errors import GradproofError
 from gradproof._rule import broadcasts
 from gradproof.backends.numpy_ import sum_to
-from gradproof.check import sizes
+from gradproof.check import ranks, sizes
 from gradproof.check.diagnose import diagnose, evidence_for
 from gradproof.check.locate import locate
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Array, Session
-from gradproof.check.targets import Target, TargetCrash
+from gradproof.check.targets import Arrays, Gradients, Target, TargetCrash
+from gradproof.check.targets._quietly import quietly
 from gradproof.check.trial import SAFETY, Trial, norm, probe
 from gradproof.check.verdict import Finding
+
+MAY_REFUSE = (sizes.BROADCAST, ranks.ONE_MORE)  # what it was not given
 
 
 @define(
     "sizes",
     "holds at other sizes of the same shapes: 0, 1, odd, non-square, larger than a "
-    "block; with duplicate indices",
+    "block; with duplicate indices, and one more leading dimension",
     after=("shape", "linearity", "gradient", "repeat"),
     needs_right_gradient=True,
 )
 def check(session: Session) -> Outcome:
     """Work out which dimensions go together, and try the gradient at other sizes."""
     findings: dict[str, Finding] = {}
-    tried = []
+    tried: dict[str, bool] = {}
     for what, shapes, target in _targets(session):
-        tried.append(what)
-        for finding in _judge(session.elsewhere(target), what, shapes):
+        with quietly() if what in MAY_REFUSE else contextlib.nullcontext():
+            found = _judge(session.elsewhere(target), what, shapes)
+        tried[what] = tried.get(what, True) and not found
+        for finding in found:
             findings.setdefault(str(finding.input), finding)
     if not tried:
         return Outcome(
             status="skipped", detail="the forward takes the given sizes only"
         )
-    return Outcome(
-        findings=tuple(findings.values()), detail=", ".join(dict.fromkeys(tried))
-    )
+    return Outcome(findings=tuple(findings.values()), detail=_in_words(tried))
+
+
+def _in_words(tried: dict[str, bool]) -> str:
+    """What was tried; which of it went wrong, where something did."""
+    right = ", ".join(what for what, is_right in tried.items() if is_right)
+    wrong = ", ".join(what for what, is_right in tried.items() if not is_right)
+    if not wrong:
+        return right
+    return f"wrong with {wrong}" + (f"; right with {right}" if right else "")
 
 
 def _targets(session: Session) -> Iterator[tuple[str, str, Target]]:
@@ -56,9 +69,12 @@ def _targets(session: Session) -> Iterator[tuple[str, str, Target]]:
             continue  # the forward does not run at these sizes
         if what == sizes.BROADCAST and not _same_outputs(session.target, target):
             continue  # where outputs do not show it, no backward can know
+        if not target.is_meant:
+            continue  # nor is it said what is meant there
         finite = all(np.isfinite(one).all() for one in target.outputs_there)
         if finite and target.epsilon <= session.target.epsilon:
             yield what, shapes, target
+    yield from _deeper(session)
     repeated = sizes.duplicates(session)
     if repeated:
         try:
@@ -68,6 +84,22 @@ def _targets(session: Session) -> Iterator[tuple[str, str, Target]]:
         yield "repeated indices", "with repeated indices", target
 
 
+def _deeper(session: Session) -> Iterator[tuple[str, str, Target]]:
+    """With a dimension more in front, where the forward takes it for a batch."""
+    for values in ranks.deeper(session):
+        try:
+            with quietly():
+                target = session.target.with_values(values)
+        except (TargetCrash, GradproofError):
+            continue  # as it may
+        if not target.is_meant or not ranks.keeps_the_extra(session.target, target):
+            continue
+        finite = all(np.isfinite(one).all() for one in target.outputs_there)
+        if finite and target.epsilon <= session.target.epsilon:
+            shapes = sizes.in_words(session, values)
+            yield ranks.ONE_MORE, f"with {ranks.ONE_MORE}, {shapes}", target
+
+
 def _judge(session: Session, what: str, shapes: str) -> list[Finding]:
     target = session.target
     at = shapes if shapes.startswith("with") else f"at sizes {shapes}"
@@ -75,8 +107,8 @@ def _judge(session: Session, what: str, shapes: str) -> list[Finding]:
     try:
         claimed = session.claimed(target.primals, cotangents)
     except TargetCrash as crash:
-        if what == sizes.BROADCAST:
-            return []  # it may refuse what it was not given
+        if what in MAY_REFUSE:
+            return []
         return [
             Finding(
                 property="sizes",
@@ -86,8 +118,10 @@ def _judge(session: Session, what: str, shapes: str) -> list[Finding]:
                 where=at,
             )
         ]
-    if what == sizes.BROADCAST:
+    if what in MAY_REFUSE:
         claimed = [_summed(g, p) for g, p in zip(claimed, target.primals, strict=True)]
+        if what == ranks.ONE_MORE and _misfits(claimed, target.primals):
+            return []  # whoever uses such a gradient hears of it
     if all(p.size == 0 for p in target.primals) or what == sizes.NOTHING:
         return []
     testimony = target.exact(target.primals, cotangents)
@@ -120,6 +154,12 @@ def _is_sure(session: Session, trial: Trial, index: int) -> bool:
     return not trial.gap <= SAFETY * jitter
 
 
+def _misfits(gradients: Gradients, primals: Arrays) -> bool:
+    """Whether some gradient has another shape than its input."""
+    pairs = zip(gradients, primals, strict=True)
+    return any(g is not None and g.shape != p.shape for g, p in pairs)
+
+
 def _same_outputs(given: Target, broadcast: Target) -> bool:
     """Whether the outputs keep their shapes, and have any."""
     pairs = zip(given.outputs_there, broadcast.outputs_there, strict=True)
@@ -145,7 +185,9 @@ def _finding(session: Session, trial: Trial, index: int, at: str) -> Finding:
         place = f" in {where}" if where else ""
         message = f"the gradient of {name!r} is wrong{place} {at}"
         hint = "it is right at the given sizes: look for what takes them for granted"
-        if at.startswith("with"):
+        if ranks.ONE_MORE in at:
+            hint = "the forward takes it: count dimensions from the end, or refuse it"
+        elif at.startswith("with"):
             hint = "what is read from one place twice adds up there: += or index_add"
     return Finding(
         property="sizes",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradproof.check import sizes
+from gradproof._errors import GradproofError
+from gradproof.check import ranks, sizes
 from gradproof.check.session import Session
 from gradproof.check.shrink._place import Place
 from gradproof.check.shrink.case import Case, completed, judge
 from gradproof.check.sizes import Dimension
+from gradproof.check.targets import TargetCrash
 from gradproof.check.verdict import Finding
 
 TRIES = 40  # calls that are judged
@@ -89,6 +91,8 @@ def _starts(
         where = str(finding.where)
         if repeated and "repeated" in where:
             yield Place(axes={}, values=repeated)
+        if ranks.ONE_MORE in where:
+            yield from _deeper(session, found)
         yield from sorted(places, key=lambda one: _words(session, one) not in where)
         return
     for few in (2, 3):
@@ -96,6 +100,20 @@ def _starts(
         if axes:
             yield Place(axes=axes, values={})
     yield Place(axes={}, values={})
+
+
+def _deeper(session: Session, found: list[Dimension]) -> Iterator[Place]:
+    """With one more leading dimension, at a few elements in the others if they do."""
+    for few in (2, 3):
+        axes = {a: few for one in found if one.size > few for a in one.axes}
+        values = sizes.resized(session, axes, "words")
+        try:
+            small = session.elsewhere(session.target.with_values(values))
+        except (TargetCrash, GradproofError):
+            continue
+        for deeper in ranks.deeper(small):
+            yield Place(axes={}, values=values | deeper)
+    yield from (Place(axes={}, values=one) for one in ranks.deeper(session))
 
 
 def _words(session: Session, place: Place) -> str:

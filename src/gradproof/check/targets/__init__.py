@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 
 from gradproof._errors import InputError, RuleError, TargetError
+from gradproof._function import Function
 from gradproof.check.targets._leaves import Arguments
+from gradproof.check.wording import FUNCTION, Wording
 
 SPACING = {
     "float32": 1.2e-7,
@@ -33,7 +35,7 @@ Gradients = Sequence[np.ndarray[Any, Any] | None]
 
 
 class TargetCrash(Exception):  # noqa: N818 - the target's error, not ours
-    """Code of the target's raised; ``stage`` is ``forward`` or ``backward``."""
+    """The target raised: its ``stage`` ``forward``, ``backward`` or ``gradient_of``."""
 
     def __init__(self, stage: str, error: BaseException):
         self.stage = stage
@@ -121,6 +123,17 @@ class Target(ABC):
         return None
 
     @property
+    def is_meant(self) -> bool:
+        """Whether ``gradient_of``, where it is given, fits the outputs there."""
+        if self.settings.gradient_of is None:
+            return True
+        try:
+            meant = self.witness_forward(self.primals)
+        except TargetCrash:
+            return False
+        return [one.shape for one in meant] == [one.shape for one in self.outputs_there]
+
+    @property
     def source_given(self) -> bool:
         """Whether the user gave the function that ``exact`` differentiates."""
         return bool(self.settings.reference or self.settings.gradient_of)
@@ -133,6 +146,10 @@ class Target(ABC):
         if self.settings.reference is not None:
             return "reference"
         return "autograd through the forward"
+
+    def in_double(self) -> contextlib.AbstractContextManager[object] | None:
+        """Where numbers of no declared dtype are double; None if they always are."""
+        return None
 
     def jvp(
         self, primals: Arrays, tangents: Arrays
@@ -154,7 +171,13 @@ class Target(ABC):
         """What one forward and one backward change in place."""
         return None
 
+    @property
+    def wording(self) -> Wording:
+        """What hints call the things that it is written with."""
+        return FUNCTION if isinstance(self.target, Function) else self.usual_wording
+
     library: str
+    usual_wording: Wording
     has_engine = False  # an engine sums and casts gradients before anyone looks
 
     arguments: Arguments

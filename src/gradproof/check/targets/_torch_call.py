@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,18 @@ from gradproof.check.targets import (
 from gradproof.check.targets import _torch_nodes as nodes
 from gradproof.check.targets._leaves import Arguments, walk
 from gradproof.check.targets._torch_context import takes_context
+from gradproof.check.targets._torch_module import ModuleState
 from gradproof.check.targets._torch_tensors import (
     DOUBLE,
     describe,
+    differentiated,
     dtype_name,
     is_inexact,
     roughly_equal,
+    schema_of,
     to_numpy,
 )
+from gradproof.check.wording import TORCH
 
 Tensors = Sequence[torch.Tensor]
 
@@ -39,6 +44,7 @@ class TorchCall(Target):
     """
 
     library = "torch"
+    usual_wording = TORCH
     has_engine = True
 
     def __init__(
@@ -51,7 +57,7 @@ class TorchCall(Target):
         self.settings = settings
         self.arguments = arguments
         has_forward = self.is_function or self.is_module
-        schema = _schema(target)
+        schema = schema_of(target)
         self.is_library_op = schema is not None
         skip = int(self.is_function and takes_context(target))
         forward = target.forward if has_forward else target
@@ -60,16 +66,15 @@ class TorchCall(Target):
             named = [one.name for one in schema.arguments][: arguments.count]
         names = arguments.names(named)
         values = list(arguments.leaves)
-        active = _active(values)
-        self.parameters: list[str] = []
-        self._buffers: dict[str, torch.Tensor] = {}
+        active = differentiated(values)
+        self._state: ModuleState | None = None
+        self._last_state: dict[str, torch.Tensor] = {}
         if self.is_module:
-            owned = dict(target.named_parameters())
-            self.parameters = [n for n, p in owned.items() if p.requires_grad]
-            self._buffers = dict(target.named_buffers())
-            names += self.parameters
-            active += range(len(values), len(values) + len(self.parameters))
-            values += [owned[name] for name in self.parameters]
+            self._state = ModuleState(target, name)
+            owned = self._state.parameters
+            names += owned
+            active += range(len(values), len(values) + len(owned))
+            values += owned.values()
         if not active:
             raise InputError(
                 f"{name}: no input is a floating tensor, nothing to differentiate"
@@ -93,6 +98,11 @@ class TorchCall(Target):
     def count(self) -> int:
         """How many of the values are leaves of the arguments: not the parameters."""
         return len(self.arguments.leaves)
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of a module's parameters that are differentiated."""
+        return [] if self._state is None else list(self._state.parameters)
 
     def like(self, array: np.ndarray[Any, Any], position: int) -> Any:
         """A tensor with the dtype and the device of a leaf."""
@@ -135,16 +145,27 @@ class TorchCall(Target):
         buffers: dict[str, torch.Tensor] | None = None,
     ) -> Any:
         torch.set_rng_state(self._rng_state)
-        options = self.settings.options
-        if self.is_module:
-            count = len(tensors) - len(self.parameters)
-            parameters = dict(zip(self.parameters, tensors[count:], strict=True))
-            state = {**(buffers or self._fresh_buffers()), **parameters}
-            return torch.func.functional_call(
-                self.target, state, tuple(arguments), options
-            )
         call = self.target.apply if self.is_function else self.target
-        return call(*arguments, **options)
+        if self._state is not None:
+            others = {n: self._copied(one) for n, one in self._state.others.items()}
+            self._last_state = {**(buffers or self._fresh_buffers()), **others}
+        with self.in_place(tensors):
+            return call(*arguments, **self.settings.options)
+
+    @contextlib.contextmanager
+    def in_place(self, tensors: Tensors) -> Iterator[None]:
+        """The module with these tensors, and what the last forward left of the rest.
+
+        So a backward finds what it reads from the module, as it does in real use.
+        """
+        if self._state is None:
+            yield
+            return
+        names = self._state.parameters
+        own = tensors[len(tensors) - len(names) :]
+        state = {**self._last_state, **dict(zip(names, own, strict=True))}
+        with self._state.replaced(state):
+            yield
 
     def _no_leaves(self, tensors: Tensors) -> Tensors:
         """A Function that writes its input in place needs one that is no leaf."""
@@ -152,18 +173,19 @@ class TorchCall(Target):
 
     def _fresh_buffers(self) -> dict[str, torch.Tensor]:
         """Copies of the buffers, floating ones as wide as the module computes in."""
-        floating = self.working[0]
-        return {
-            name: buffer.to(floating, copy=True)
-            if buffer.is_floating_point() and not floating.is_complex
-            else buffer.clone()
-            for name, buffer in self._buffers.items()
-        }
+        if self._state is None:
+            return {}
+        return self._state.fresh_buffers(self.working[0].to_real())
+
+    def _copied(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A copy, as wide here as the differentiated inputs of its dtype are."""
+        here = dict(zip(self.given, self.working, strict=True))
+        return tensor.detach().clone().to(here.get(tensor.dtype, tensor.dtype))
 
     def _rebuild(self, tensors: Tensors) -> list[Any]:
         """The arguments, with these tensors in the places of the differentiated."""
         values = [
-            v.detach().clone() if isinstance(v, torch.Tensor) else v for v in self._rest
+            self._copied(v) if isinstance(v, torch.Tensor) else v for v in self._rest
         ]
         for position, tensor in zip(self.active, tensors, strict=True):
             values[position] = tensor
@@ -235,17 +257,3 @@ class TorchCall(Target):
 
 def arrays(outputs: Tensors) -> tuple[np.ndarray[Any, Any], ...]:
     return tuple(map(to_numpy, outputs))
-
-
-def _schema(target: Any) -> Any:
-    """The schema of a library's op, however it is got hold of; None of all else."""
-    op = getattr(target, "_opoverload", target)
-    if isinstance(op, torch._ops.OpOverloadPacket):
-        op = getattr(op, op.overloads()[0])  # type: ignore[no-untyped-call]
-    return getattr(op, "_schema", None)
-
-
-def _active(values: Sequence[Any]) -> list[int]:
-    floating = [i for i, value in enumerate(values) if is_inexact(value)]
-    asked = [i for i in floating if values[i].requires_grad]
-    return asked or floating

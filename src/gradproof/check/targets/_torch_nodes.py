@@ -7,6 +7,7 @@ dtype before anyone can look, so here the backward is called directly.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -31,26 +32,33 @@ def hand_written(roots: Sequence[torch.Tensor]) -> Iterator[Any]:
 Graph = tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]]
 
 
+During = Callable[[list[torch.Tensor]], AbstractContextManager[None]]
+
+
 def raw_gradients(
-    graph: Callable[[], Graph], names: Sequence[str]
+    graph: Callable[[], Graph], names: Sequence[str], during: During
 ) -> list[RawGradient]:
     """What each hand-written backward returns for the gradients that reach it.
 
     Args:
         graph: runs the forward; gives its outputs, the leaves, the incoming gradients.
         names: the leaves' names.
+        during: from the leaves to what holds while backward runs.
 
     Raises:
         TargetCrash: where the engine refuses what no backward can be blamed for.
     """
-    incoming, problem = _reaching(graph())
+    first = graph()
+    with during(first[1]):
+        incoming, problem = _reaching(first)
     # Each backward is called once: that it can be called again is another property.
     outputs, leaves, _ = graph()
     name_of = {id(leaf): name for leaf, name in zip(leaves, names, strict=True)}
     found: list[RawGradient] = []
-    for position, node in enumerate(hand_written(outputs)):
-        if position in incoming:
-            found += _of_node(node, incoming[position], name_of)
+    with during(leaves):
+        for position, node in enumerate(hand_written(outputs)):
+            if position in incoming:
+                found += _of_node(node, incoming[position], name_of)
     if problem is not None and not any(one.problem for one in found):
         raise TargetCrash("backward", problem)
     return found

@@ -105,7 +105,7 @@ class TorchSource(TorchCall):
         if not pairs or not chosen:
             return [None] * len(leaves)
         roots, cotangents = zip(*pairs, strict=True)
-        with blame("backward"):
+        with blame("backward"), self.in_place(leaves):
             found = iter(
                 torch.autograd.grad(roots, chosen, cotangents, allow_unused=True, **how)
             )
@@ -127,7 +127,7 @@ class TorchSource(TorchCall):
         meant = self.settings.gradient_of
         if meant is None:
             return self.outputs(tensors)
-        with blame("forward"):
+        with blame("gradient_of"):
             return self._differentiable(meant(*self._rebuild(tensors)))
 
     def _source(self) -> Callable[..., Any] | None:

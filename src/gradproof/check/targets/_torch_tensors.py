@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,3 +66,18 @@ def describe(value: Any) -> str:
     if not isinstance(value, torch.Tensor):
         return repr(value)
     return f"{dtype_name(value.dtype)}{list(value.shape)}"
+
+
+def schema_of(target: Any) -> Any:
+    """The schema of a library's op, however it is got hold of; None of all else."""
+    op = getattr(target, "_opoverload", target)
+    if isinstance(op, torch._ops.OpOverloadPacket):
+        op = getattr(op, op.overloads()[0])  # type: ignore[no-untyped-call]
+    return getattr(op, "_schema", None)
+
+
+def differentiated(values: Sequence[Any]) -> list[int]:
+    """Positions of those that require grad; if none does, of every inexact one."""
+    floating = [i for i, value in enumerate(values) if is_inexact(value)]
+    asked = [i for i in floating if values[i].requires_grad]
+    return asked or floating

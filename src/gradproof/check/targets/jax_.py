@@ -24,12 +24,14 @@ from gradproof.check.targets import (
 )
 from gradproof.check.targets._leaves import Arguments
 from gradproof.check.targets._quietly import quietly
+from gradproof.check.wording import JAX
 
 
 class JaxTarget(Target):
     """Anything from JAX arrays to JAX arrays that JAX can pull back."""
 
     library = "jax"
+    usual_wording = JAX
 
     def __init__(
         self, target: Any, name: str, arguments: Arguments, settings: Settings
@@ -71,7 +73,7 @@ class JaxTarget(Target):
         meant = self.settings.gradient_of
         if meant is None:
             return self.forward(primals)
-        with self._precision(), blame("forward"):
+        with self._precision(), blame("gradient_of"):
             return self._outputs(meant(*self._filled(self._arrays(primals))))
 
     def record(
@@ -99,6 +101,13 @@ class JaxTarget(Target):
                 return _pulled(pull, output, cotangents)
         except Exception:  # whatever stops it, this witness has nothing to say
             return None
+
+    @property
+    def source_in_words(self) -> str:
+        """What ``exact`` differentiates."""
+        if self.source_given:
+            return super().source_in_words
+        return "jax.vjp through the forward"
 
     def jvp(
         self, primals: Arrays, tangents: Arrays

@@ -25,12 +25,14 @@ from gradproof.check.targets import (
 from gradproof.check.targets._leaves import Arguments, walk
 from gradproof.check.targets._quietly import quietly
 from gradproof.check.targets._watch import Watch
+from gradproof.check.wording import NUMPY
 
 
 class NumpyTarget(Target):
     """A function of NumPy arrays, with ``backward=`` or rules of its own."""
 
     library = "numpy"
+    usual_wording = NUMPY
 
     def __init__(
         self, target: Any, name: str, arguments: Arguments, settings: Settings
@@ -72,8 +74,10 @@ class NumpyTarget(Target):
 
     def witness_forward(self, primals: Arrays) -> tuple[np.ndarray[Any, Any], ...]:
         """The function whose gradient is meant."""
-        meant = self.settings.gradient_of or self.target
-        with blame("forward"):
+        meant = self.settings.gradient_of
+        if meant is None:
+            return self.forward(primals)
+        with blame("gradient_of"):
             return self._outputs(self._call(meant, primals))
 
     def complex_forward(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,16 @@ from gradproof.check.targets._torch_call import Tensors, arrays
 from gradproof.check.targets._torch_source import TorchSource
 from gradproof.check.targets._torch_tensors import dtype_name, same, to_numpy
 from gradproof.check.targets._watch import Watch
+
+
+@contextlib.contextmanager
+def _in_double() -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 class TorchTarget(TorchSource):
@@ -55,6 +66,10 @@ class TorchTarget(TorchSource):
 
         return Recording(arrays(outputs), pullback)
 
+    def in_double(self) -> contextlib.AbstractContextManager[object] | None:
+        """As ``torch.set_default_dtype(torch.float64)`` would have it."""
+        return None if torch.get_default_dtype() == torch.float64 else _in_double()
+
     def raw(self, primals: Arrays, cotangents: Arrays) -> list[RawGradient] | None:
         """What every hand-written backward in the graph itself returns."""
 
@@ -71,7 +86,7 @@ class TorchTarget(TorchSource):
             return [one for one, _ in pairs], leaves, [v for _, v in pairs]
 
         with blame("backward"):
-            return nodes.raw_gradients(graph, self.names)
+            return nodes.raw_gradients(graph, self.names, self.in_place)
 
     def writes(self, primals: Arrays, cotangents: Arrays) -> list[Write]:
         """Tensors that are not as they were after forward, or after backward."""
@@ -112,9 +127,11 @@ class TorchTarget(TorchSource):
         return any(tensor._version > 0 for tensor in tensors)
 
     def in_dtype(self, dtype: torch.dtype) -> TorchTarget:
-        """The same target with real inputs and computation in another dtype."""
+        """The same target in another real dtype, complex inputs in its complex one."""
         other = copy.copy(self)
-        other.working = [given if given.is_complex else dtype for given in self.given]
+        other.working = [
+            dtype.to_complex() if given.is_complex else dtype for given in self.given
+        ]
         other.dtype, other.gives = dtype_name(dtype), ()
         return other
 

@@ -59,7 +59,7 @@ def _try(session: Session, target: TorchTarget, one: int, two: int) -> Finding |
             # As they are: copies would be two tensors again.
             outputs = target.outputs(leaves, as_given=not target.writes_inputs)
         incoming = target.incoming(outputs, cotangents)
-        (together,) = target.gradients(outputs, [leaves[one]], incoming)
+        together = target.gradients(outputs, leaves, incoming)[one]
     except TargetCrash as crash:
         return Finding(
             property="aliasing",

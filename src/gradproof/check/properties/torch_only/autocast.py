@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gradproof.check.properties import Outcome, define
-from gradproof.check.properties.torch_only.precision import _rounded
+from gradproof.check.properties.torch_only.precision import rounded
 from gradproof.check.session import Session, relative_error
 from gradproof.check.targets import Arrays, Gradients, TargetCrash
 from gradproof.check.targets.torch_ import TorchTarget
@@ -38,7 +38,7 @@ def check(session: Session) -> Outcome:
         usual = single.record(target.primals, session.asked).pullback(cotangents)
     except TargetCrash:
         return Outcome(status="skipped", detail="it does not take float32")
-    low = [_rounded(p, torch.bfloat16) for p in target.primals]
+    low = [rounded(p, torch.bfloat16) for p in target.primals]
     yardsticks = [single.record(low, session.asked).pullback(cotangents)]
     plain = single.plain_outputs
     if plain is not None:
@@ -57,8 +57,7 @@ def check(session: Session) -> Outcome:
                     property="autocast",
                     diagnosis="crash",
                     message=f"{crash} under autocast",
-                    hint="put @torch.amp.custom_fwd and custom_bwd on forward and "
-                    "backward, or cast what is saved to one dtype",
+                    hint=target.wording.autocast,
                 ),
             )
         )

@@ -94,6 +94,7 @@ def _agrees(
     noise = [64 * session.noise[i] * norm([d]) for i, d in enumerate(direction)]
     size = max([abs(slope), *terms])
     tolerance = 256 * session.target.epsilon * size + sum(noise)
+    tolerance += session.tolerated(size, norm(direction))
     return abs(_contracted(tangents, cotangents) - slope) <= tolerance
 
 

@@ -44,7 +44,7 @@ def _finding(number: str, when: str, error: float) -> Finding:
         f"(relative error {error:.2g})"
         if "requires" in when
         else f"the output{number} is another one {when} (relative error {error:.2g})",
-        hint="the forward must not look at the grad mode or at needs_input_grad for "
-        "what it computes, only for what it keeps",
+        hint="the forward must not look at the grad mode, or at what requires grad, "
+        "for what it computes, only for what it keeps",
         error=error,
     )

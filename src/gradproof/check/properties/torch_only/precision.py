@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Array, Session, magnitude
 from gradproof.check.targets import Arrays, Recording, TargetCrash
-from gradproof.check.targets._torch_tensors import dtype_name
+from gradproof.check.targets._quietly import quietly
+from gradproof.check.targets._torch_tensors import DOUBLE, dtype_name
 from gradproof.check.targets.torch_ import TorchTarget
 from gradproof.check.verdict import Finding
 
@@ -33,17 +36,18 @@ def check(session: Session) -> Outcome:
     """
     target = session.target
     assert isinstance(target, TorchTarget)
-    if target.dtype != "float64" or any(p.dtype != np.float64 for p in target.primals):
+    if not set(target.working) <= set(DOUBLE.values()):
         return Outcome(status="skipped", detail=f"it takes {target.dtype} only")
     if target.is_plain:
         return Outcome(status="skipped", detail="it is made of plain operations")
     findings: list[Finding] = []
     tried, not_taken = [], []
-    for dtype in DTYPES:
+    for dtype in _dtypes(target):
         low = target.in_dtype(dtype)
-        low.primals = tuple(_rounded(p, dtype) for p in target.primals)
+        low.primals = tuple(rounded(p, dtype) for p in target.primals)
         try:
-            recording = low.record(low.primals, session.asked)
+            with quietly():
+                recording = low.record(low.primals, session.asked)
         except TargetCrash:
             not_taken.append(dtype_name(dtype))
             continue
@@ -61,14 +65,20 @@ def check(session: Session) -> Outcome:
     )
 
 
+def _dtypes(target: TorchTarget) -> Sequence[torch.dtype]:
+    """The dtypes to try; of complex numbers torch computes with no shorter ones."""
+    return DTYPES[:1] if any(map(np.iscomplexobj, target.primals)) else DTYPES
+
+
 def _judge(
     session: Session, target: TorchTarget, low: TorchTarget, recording: Recording
 ) -> list[Finding]:
-    dtype, primals = low.working[0], low.primals
-    cotangents = [_rounded(v, dtype) for v in session.cotangents("precision")]
+    dtype, primals = low.working[0].to_real(), low.primals
+    cotangents = [rounded(v, dtype) for v in session.cotangents("precision")]
     true = session.claimed(primals, cotangents)
     try:
-        got = recording.pullback(cotangents)
+        with quietly():
+            got = recording.pullback(cotangents)
     except TargetCrash as crash:
         return [
             Finding(
@@ -145,7 +155,10 @@ def _rms(array: Array) -> float:
     return value if np.isfinite(value) else np.inf
 
 
-def _rounded(array: Array, dtype: torch.dtype) -> Array:
+def rounded(array: Array, dtype: torch.dtype) -> Array:
+    """The nearest numbers of a real dtype, to both parts of a complex one."""
+    if np.iscomplexobj(array):
+        return rounded(array.real, dtype) + 1j * rounded(array.imag, dtype)
     values: Array = torch.tensor(array).to(dtype).to(torch.float64).numpy()
     return values
 

@@ -78,7 +78,7 @@ def _not_finite(session: Session, doubled: Doubled) -> list[Finding]:
             message=f"the derivative of backward with respect to {name!r} is "
             f"{'NaN' if np.isnan(g).any() else 'infinite'} at ordinary values",
             hint="backward differentiates to 0/0 or 0·inf somewhere, as the square "
-            "root of a saved zero does: guard it, or mark it @once_differentiable",
+            f"root of a saved zero does: guard it, or {session.target.wording.refuse}",
         )
         for name, g in broken.items()
     ]
@@ -123,12 +123,13 @@ def _doubled(target: TorchTarget, cotangents: Arrays, weights: Arrays) -> Double
         if not live:
             return [None] * len(leaves)
         try:
-            doubled = torch.autograd.grad(
-                [g for g, _ in live],
-                leaves,
-                [w for _, w in live],
-                allow_unused=True,
-            )
+            with target.in_place(leaves):
+                doubled = torch.autograd.grad(
+                    [g for g, _ in live],
+                    leaves,
+                    [w for _, w in live],
+                    allow_unused=True,
+                )
         except Exception as error:  # any error is loud enough
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise RefusedError(first) from error
@@ -164,7 +165,9 @@ def _tolerance(
     session: Session, estimate: Estimate, doubled: Doubled, direction: Arrays
 ) -> float:
     spread = norm([g * d for g, d in _present(doubled, direction)])
-    return SAFETY * (estimate.error + session.target.epsilon * spread)
+    own = SAFETY * (estimate.error + session.target.epsilon * spread)
+    size = max(abs(estimate.value), abs(along(doubled, direction)))
+    return max(own, session.tolerated(size, norm(direction)))
 
 
 def _noise(session: Session, direction: Arrays) -> float:
@@ -191,11 +194,13 @@ def _blame(
         if abs(got - estimate.value) <= tolerance + _noise(session, direction):
             continue
         detached = doubled[index] is None or not np.any(doubled[index])
-        findings.append(_finding(name, detached, got, estimate.value))
-    return findings or [_finding(None, False, 1.0, 0.0)]
+        findings.append(_finding(session, name, detached, got, estimate.value))
+    return findings or [_finding(session, None, False, 1.0, 0.0)]
 
 
-def _finding(name: str | None, detached: bool, got: float, true: float) -> Finding:
+def _finding(
+    session: Session, name: str | None, detached: bool, got: float, true: float
+) -> Finding:
     of = f" with respect to {name!r}" if name else ""
     error = abs(got - true) / max(abs(got), abs(true), 1e-300)
     if detached:
@@ -205,8 +210,8 @@ def _finding(name: str | None, detached: bool, got: float, true: float) -> Findi
             diagnosis="detached",
             message=f"the derivative of backward{of} is silently zero: what backward "
             "uses is detached from it",
-            hint="recompute intermediates from saved inputs in backward, or mark it "
-            "@once_differentiable",
+            hint="recompute intermediates from saved inputs in backward, or "
+            f"{session.target.wording.refuse}",
             error=1.0,
         )
     return Finding(
@@ -215,6 +220,6 @@ def _finding(name: str | None, detached: bool, got: float, true: float) -> Findi
         message=f"the derivative of backward{of} is silently wrong "
         f"(relative error {error:.2g})",
         hint="a saved intermediate is a constant to double backward: recompute it "
-        "from saved inputs, or mark backward @once_differentiable",
+        f"from saved inputs, or {session.target.wording.refuse}",
         error=error,
     )

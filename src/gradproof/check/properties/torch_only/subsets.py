@@ -37,7 +37,7 @@ def check(session: Session) -> Outcome:
                 input=asked[0],
                 diagnosis="crash",
                 message=f"{crash} {alone}",
-                hint="look at ctx.needs_input_grad, and save what each gradient needs",
+                hint=target.wording.subsets,
             )
             findings.setdefault(asked[0], finding)
             continue
@@ -51,7 +51,7 @@ def check(session: Session) -> Outcome:
                 diagnosis="missing" if is_gone else None,
                 message=f"the gradient of {name!r} is another one {alone} "
                 f"(relative error {error:.2g})",
-                hint="each gradient stands under its own ctx.needs_input_grad[i]",
+                hint=target.wording.subsets,
                 error=error,
             )
             findings.setdefault(name, finding)

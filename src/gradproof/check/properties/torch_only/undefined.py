@@ -38,8 +38,7 @@ def check(session: Session) -> Outcome:
                 property="undefined",
                 diagnosis="crash",
                 message=f"{crash} {left_out}",
-                hint="with set_materialize_grads(False) a gradient may be None: "
-                "treat it as zero",
+                hint=target.wording.absent,
             )
             findings.setdefault(None, finding)
             continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -30,8 +32,7 @@ def check(session: Session) -> Outcome:
     tried = []
     for what, run in (("forward", _forward), ("backward", _backward)):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with _without_a_word():
                 finding = run(session, target)
         except _NotSupportedError as error:
             unsupported.append(f"{what}: {error}")
@@ -44,6 +45,24 @@ def check(session: Session) -> Outcome:
     rest = f"; not supported: {'; '.join(unsupported)}" if unsupported else ""
     detail = f"{' and '.join(tried)} against a loop{rest}"
     return Outcome(findings=tuple(findings), detail=detail)
+
+
+@contextlib.contextmanager
+def _without_a_word() -> Iterator[None]:
+    """No warning, nor torch's own of slow batching, which passes by Python's filters.
+
+    Torch does not tell whether that one is on; it is by default.
+    """
+    switch = getattr(
+        torch._C._functorch, "_set_vmap_fallback_warning_enabled", lambda _: None
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        switch(False)
+        try:
+            yield
+        finally:
+            switch(True)
 
 
 class _NotSupportedError(Exception):
@@ -78,7 +97,7 @@ def _forward(session: Session, target: TorchTarget) -> Finding | None:
             * max(1e-300, float(np.max(np.abs(expected), initial=0)))
         )
         if differs(one, expected, tolerance):
-            return _finding("forward", None, one, expected)
+            return _finding(target, None, one, expected)
     return None
 
 
@@ -106,7 +125,7 @@ def _backward(session: Session, target: TorchTarget) -> Finding | None:
         if differs(found, expected, 4 * session.least_rounding(index, expected)) and (
             differs(found, expected, 4 * session.rounding(index, expected))
         ):
-            return _finding("backward", name, found, expected)
+            return _finding(target, name, found, expected)
     return None
 
 
@@ -114,16 +133,16 @@ def _first_line(error: BaseException) -> str:
     return describe(error).split(". ")[0][:160]
 
 
-def _finding(what: str, name: str | None, got: Array, expected: Array) -> Finding:
+def _finding(
+    target: TorchTarget, name: str | None, got: Array, expected: Array
+) -> Finding:
     error = relative_error(got, expected)
-    of = f" of {name!r}" if name else ""
-    result = "output" if what == "forward" else "gradient"
+    result = f"gradient of {name!r}" if name else "output"
     return Finding(
         property="vmap",
         input=name,
-        message=f"batched by vmap, the {result}{of} is not the one of a loop "
+        message=f"batched by vmap, the {result} is not the one of a loop "
         f"(relative error {error:.2g})",
-        hint="set generate_vmap_rule = True if every method is made of torch "
-        "operations; a vmap method of your own has to move the batch dimension",
+        hint=target.wording.batch,
         error=error,
     )
