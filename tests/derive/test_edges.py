@@ -34,3 +34,17 @@ def test_cumprod_of_nothing(shape: tuple[int, ...]) -> None:
     for given in (empty, torch.tensor(empty)):
         found = derivation.gradients(given, grad_output=given)
         assert tuple(found.x.shape) == shape
+
+
+def test_a_gradient_of_nothing_left_has_the_shape_of_its_input() -> None:
+    def f(x, y):
+        return np.mean(np.exp(x) * (y - y))
+
+    x, y = np.array(2.0), np.ones((1, 3))
+    derivation = gp.derive(f, x, y)
+    for library in ("numpy", "torch"):
+        convert = torch.tensor if library == "torch" else np.asarray
+        of_x, of_y = derivation.gradients(convert(x), convert(y))
+        assert float(of_x) == 0
+        assert tuple(of_y.shape) == (1, 3)
+        assert not of_y.any()

@@ -51,7 +51,7 @@ def broadcast_like(writer: Writer, value: Value) -> Text:
     module = writer.module
     if not writer.is_at_hand(like):
         shape, kind = writer.shape(like), dtype(writer, value.dtype)
-        if number is not None:
+        if number is not None or x.is_weak:
             return Text(f"{module}.full({shape}, {writer.code(x)}, dtype={kind})")
         if writer.form == "torch":
             return Text(f"{writer.code(x, ATOM)}.expand({shape})")
@@ -59,7 +59,7 @@ def broadcast_like(writer: Writer, value: Value) -> Text:
     target = writer.code(like)
     if number in (0, 1):
         return Text(f"{module}.{'ones' if number else 'zeros'}_like({target})")
-    if not x.shape and (writer.form != "torch" or number is not None):
+    if not x.shape and (writer.form != "torch" or x.is_weak):
         return Text(f"{module}.full_like({target}, {writer.code(x)})")
     if writer.form == "torch":
         return Text(f"{writer.code(x, ATOM)}.expand({writer.shape(like)})")

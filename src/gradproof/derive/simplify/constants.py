@@ -73,6 +73,13 @@ def times_zero(value: Value, uses: Uses) -> Value | None:
     return None
 
 
+@rewrite("divide")
+def zero_by_a_size(value: Value, uses: Uses) -> Value | None:
+    """0 / n = 0"""
+    x, y = value.operands
+    return x if is_number(x, 0) and y.is_weak and not is_number(y, 0) else None
+
+
 @rewrite("divide", "power")
 def by_one(value: Value, uses: Uses) -> Value | None:
     """x / 1 = x, x¹ = x"""
