@@ -118,7 +118,7 @@ def _mode(config: pytest.Config) -> str | None:
 
 
 def _start(config: pytest.Config, mode: str) -> None:
-    from gradproof._pytest_session import Session
+    from gradproof.watch.pytest_session import Session
 
     session = Session(config, mode)
     config.pluginmanager.register(session, PLUGIN)

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 import gradproof as gp
-from gradproof import _derive_command
 from gradproof.cli import main
+from gradproof.commands import derive
 from gradproof.derive import emit
 
 FUNCTIONS = '''\
@@ -198,11 +198,9 @@ def test_several_targets_are_one_module(folder):
 
 def test_joined_sources_import_everything_first_and_once():
     sources = ["import math\n\nimport jax\n\n\nA\n", "import jax\n\n\nB\n"]
-    assert _derive_command.joined(sources, "jax") == (
-        "import math\nimport jax\n\n\nA\n\n\nB\n"
-    )
-    assert _derive_command.joined(["x\n", "y\n"], "latex") == "x\n\ny\n"
-    assert _derive_command.joined(["x\n"], "jax") == "x\n"
+    assert derive.joined(sources, "jax") == ("import math\nimport jax\n\n\nA\n\n\nB\n")
+    assert derive.joined(["x\n", "y\n"], "latex") == "x\n\ny\n"
+    assert derive.joined(["x\n"], "jax") == "x\n"
 
 
 def test_to_a_file_and_check_it(folder):
@@ -370,9 +368,9 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_colour_and_the_same_text(monkeypatch):
     stream = Terminal()
-    monkeypatch.setattr(_derive_command, "stdout", lambda: stream)
+    monkeypatch.setattr(derive, "stdout", lambda: stream)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    _derive_command._shown(PRODUCT, "python")
+    derive._shown(PRODUCT, "python")
     assert "\x1b[" in stream.getvalue()
     assert re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()) == PRODUCT

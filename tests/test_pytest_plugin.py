@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import pytest
 
 from gradproof import Verdict
-from gradproof._check_options import report_to
-from gradproof._pytest_only import Applied
+from gradproof.commands.options import report_to
 from gradproof.report import Outcome
+from gradproof.watch.pytest_only import Applied
 
 pytest_plugins = ["pytester"]
 

@@ -21,7 +21,6 @@ from gradproof._errors import InputError as InputError
 from gradproof._errors import NoInputsError as NoInputsError
 from gradproof._errors import RuleError as RuleError
 from gradproof._errors import TargetError as TargetError
-from gradproof._examples import examples as examples
 from gradproof._function import Function as Function
 from gradproof._function import function as function
 from gradproof._namespace import namespace as namespace
@@ -35,6 +34,7 @@ from gradproof.derive.grad import grad as grad
 from gradproof.derive.grad import value_and_grad as value_and_grad
 from gradproof.derive.rule import rule as rule
 from gradproof.explain import explain as explain
+from gradproof.targets.examples import examples as examples
 
 if _TYPE_CHECKING:
     from gradproof.derive.derivation import Derivation as Derivation

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradproof import _declared
 from gradproof._errors import InputError
 from gradproof.report import FORMATS
+from gradproof.targets import declare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Config:
     timeout: float | None = None
     output_format: str | None = None
     jobs: int | None = None
-    targets: _declared.Declarations = ()
+    targets: declare.Declarations = ()
 
 
 def _is_names(value: Any) -> bool:
@@ -94,7 +94,7 @@ def _read(file: Path) -> Config:
     settings = dict(_table(file, _table(file, tables, "tool"), "gradproof"))
     for key, value in settings.items():
         _verify(file, key, value)
-    targets = _declared.parse(settings.pop("targets", {}), f"{file}: [tool.gradproof]")
+    targets = declare.parse(settings.pop("targets", {}), f"{file}: [tool.gradproof]")
     fields = {key.replace("-", "_"): _frozen(item) for key, item in settings.items()}
     return Config(file=file, targets=targets, **fields)
 

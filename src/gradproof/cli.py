@@ -12,29 +12,29 @@ from typing import Any
 
 import click
 
-from gradproof import _check_options as shared
-from gradproof import _run
-from gradproof._audit_command import audit
-from gradproof._command import (
+from gradproof.commands import options as shared
+from gradproof.commands.audit import audit
+from gradproof.commands.base import (
     load_config,
     stdout,
     targets_argument,
     timeout_option,
     with_workers,
 )
-from gradproof._derive_command import derive, explain
-from gradproof._given import Given
-from gradproof._given_options import (
+from gradproof.commands.derive import derive, explain
+from gradproof.commands.given_options import (
     example_option,
     one_function_each,
     option_option,
     plain,
 )
-from gradproof._notes import notes
-from gradproof._progress import Progress
-from gradproof._watch_command import watch
-from gradproof._workers import Pool
+from gradproof.commands.notes import notes
+from gradproof.commands.watch import watch
 from gradproof.report import Outcome, listing
+from gradproof.running import run_all
+from gradproof.running.progress import Progress
+from gradproof.running.workers import Pool
+from gradproof.targets.given import Given
 
 
 @click.group(name="gradproof", context_settings={"help_option_names": ["-h", "--help"]})
@@ -84,7 +84,7 @@ def check(
     said = shared.declarations(config)
 
     def run(pool: Pool, shown: Progress) -> list[Outcome]:
-        return _run.check(targets, settings, pool, shown, said)
+        return run_all.check(targets, settings, pool, shown, said)
 
     def show(outcomes: list[Outcome]) -> None:
         chosen = output_format or config.output_format or shared.DEFAULT_FORMAT
@@ -111,7 +111,7 @@ def list_command(
     config = load_config()
 
     def run(pool: Pool, shown: Progress) -> list[listing.Listed]:
-        return _run.list_targets(targets, pool, shown)
+        return run_all.list_targets(targets, pool, shown)
 
     listed = with_workers(run, config, jobs, timeout)
     chosen = output_format or config.output_format or shared.DEFAULT_FORMAT

@@ -8,7 +8,6 @@ import sys
 import pytest
 import torch
 
-from gradproof import _declared
 from gradproof._errors import InputError
 from gradproof.audit.candidates import Array
 from gradproof.audit.clues import Clue, clues
@@ -16,6 +15,7 @@ from gradproof.audit.judge import _by_search, _declared_input, _signature
 from gradproof.audit.missing import no_inputs
 from gradproof.audit.search import Attempt, Signature, search
 from gradproof.audit.source import without_gradient
+from gradproof.targets import declare
 
 
 class Base(torch.autograd.Function):
@@ -257,7 +257,7 @@ def test_what_is_printed_for_a_target_without_inputs_can_be_pasted(tmp_path):
     pasted = said.partition("\n")[2]
     file = tmp_path / "inputs.toml"
     file.write_text(pasted)
-    (declared,) = _declared.read_inputs_file(file)
+    (declared,) = declare.read_inputs_file(file)
     assert tuple(map(_declared_input, declared.inputs)) == miss.arguments
 
 
@@ -281,14 +281,14 @@ def test_a_wrong_declaration_says_what_is_wrong(tmp_path, table, message):
     file = tmp_path / "inputs.toml"
     file.write_text(f'[targets."pack:Loss"]\n{table}\n')
     with pytest.raises(InputError, match=re.escape(message)):
-        _declared.read_inputs_file(file)
+        declare.read_inputs_file(file)
 
 
 def test_a_tolerance_is_declared(tmp_path):
     file = tmp_path / "inputs.toml"
     file.write_text('[targets."pack:Solve"]\nrtol = 1e-6\nreason = "adaptive"\n')
-    said = _declared.read_inputs_file(file)
-    assert _declared.settings("pack:Solve", said, {})["rtol"] == 1e-6
-    assert _declared.said_of(["pack:Solve"], said) == [
+    said = declare.read_inputs_file(file)
+    assert declare.settings("pack:Solve", said, {})["rtol"] == 1e-6
+    assert declare.said_of(["pack:Solve"], said) == [
         "pack:Solve: rtol 1e-06 (adaptive)"
     ]

@@ -12,15 +12,15 @@ from pathlib import Path
 PROGRAM = """
 import json, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from gradproof import _run
-from gradproof._progress import progress
-from gradproof._workers import Pool
+from gradproof.running import run_all
+from gradproof.running.progress import progress
+from gradproof.running.workers import Pool
 
 with Pool(jobs=2, timeout=60) as pool, progress() as shown:
     try:
-        _run.check(["targets.py:slow", "targets.py:nothing", "targets.py:fast"],
+        run_all.check(["targets.py:slow", "targets.py:nothing", "targets.py:fast"],
                    {"select": ["gradient"]}, pool, shown)
-    except _run.Interrupted as interrupt:
+    except run_all.Interrupted as interrupt:
         print(json.dumps([(each.target, each.kind) for each in interrupt.outcomes]))
 """
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gradproof._intended import MEANT, SMOOTH, _looks_like
+from gradproof.targets.intended import MEANT, SMOOTH, _looks_like
 
 
 class Spiking(torch.autograd.Function):

@@ -15,14 +15,14 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gradproof import _isolated
+from gradproof.running import isolated
 from gradproof.watch.calls import copied
 from gradproof.watch.verdicts import How, outcome
 
 TIMEOUT = 0.4
 HOW = How({"select": ["gradient"]}, timeout=TIMEOUT, memory=6 << 30)
 
-pytestmark = pytest.mark.skipif(not _isolated.possible(), reason="needs fork")
+pytestmark = pytest.mark.skipif(not isolated.possible(), reason="needs fork")
 
 
 def hang():

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gradproof import _discover
 from gradproof._errors import TargetError
-from gradproof._target import parse
 from gradproof.audit.source import source_tree
+from gradproof.targets import discover
+from gradproof.targets.target import parse
 
 SKIPPED = re.compile(r"__main__|conftest|setup|tests?|test_.*|.*_tests?")
 WORTH_IMPORTING = re.compile(
@@ -39,7 +39,7 @@ def answer(text: str, settings: dict[str, Any]) -> Answer:
         import torch  # noqa: F401
 
         _known_ops.update(_ops())
-    module = _discover.load_module(parse(text))
+    module = discover.load_module(parse(text))
     return {"found": [*_targets(module), *([name, OP] for name in _new_ops(module))]}
 
 
@@ -85,7 +85,7 @@ def _targets(module: ModuleType) -> Iterator[list[str]]:
                 continue
             if id(value) in seen:
                 continue
-            kind = _discover.kind_of(value)
+            kind = discover.kind_of(value)
             if kind and _claims_a_gradient(value):
                 seen.add(id(value))
                 yield [prefix + name, kind]
@@ -99,7 +99,7 @@ def _targets(module: ModuleType) -> Iterator[list[str]]:
 def _claims_a_gradient(value: Any) -> bool:
     """An ``autograd.Function`` that lacks something is a base of others."""
     torch = sys.modules.get("torch")
-    if torch is None or _discover.kind_of(value) != "torch.autograd.Function":
+    if torch is None or discover.kind_of(value) != "torch.autograd.Function":
         return True
     base = torch.autograd.Function
     has_forward = value.forward is not base.forward

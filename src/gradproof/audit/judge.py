@@ -9,10 +9,8 @@ from typing import Any
 
 import torch
 
-from gradproof import _declared
 from gradproof._errors import NoInputsError
 from gradproof._function import Function
-from gradproof._intended import with_hints
 from gradproof.audit import find
 from gradproof.audit.candidates import Array
 from gradproof.audit.clues import Clue, clues
@@ -22,6 +20,8 @@ from gradproof.audit.source import without_gradient
 from gradproof.check.inputs import examples_for
 from gradproof.check.targets import is_autograd_function
 from gradproof.check.verdict import Finding, Verdict
+from gradproof.targets import declare
+from gradproof.targets.intended import with_hints
 from gradproof.watch.replay import named
 
 Answer = dict[str, Any]
@@ -37,7 +37,7 @@ def answer(text: str, settings: dict[str, Any]) -> Answer:
         NoInputsError: with the nearest miss, and what to add.
         GradproofError: where there is no verdict for another reason.
     """
-    chosen = _declared.resolved(settings)
+    chosen = declare.resolved(settings)
     kind, declared = chosen.pop("kind"), chosen.pop("inputs", None)
     target = find.op(text.rpartition(":")[2]) if kind == find.OP else named(text)
     if declared is not None:
@@ -159,7 +159,7 @@ def _signature(target: Any) -> Signature:
 def _declared_inputs(declared: Any) -> list[Any]:
     """What an inputs file says: a list, or a function that returns one."""
     if isinstance(declared, str):
-        return list(_declared.function(declared)())
+        return list(declare.function(declared)())
     return make(Attempt(tuple(map(_declared_input, declared)), "normal", 0))
 
 

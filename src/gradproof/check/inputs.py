@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gradproof._errors import NoInputsError
-from gradproof._examples import ATTRIBUTE, Example
 from gradproof.check.targets import is_autograd_function, target_name
+from gradproof.targets.examples import ATTRIBUTE, Example
 
 SIZES = (3, 4, 5, 2, 6, 7)
 T = TypeVar("T")

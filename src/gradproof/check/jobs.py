@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradproof._errors import InputError, TargetError
-from gradproof._examples import Example
 from gradproof.check import crash as crashes
 from gradproof.check import properties, sizes
 from gradproof.check.progress import tell
@@ -24,6 +23,7 @@ from gradproof.check.session import Session
 from gradproof.check.shrink import illustrated
 from gradproof.check.surroundings import seed_everything
 from gradproof.check.targets import Settings, Target, TargetCrash, make, target_name
+from gradproof.targets.examples import Example
 
 AT_FULL_SIZE = ("shape", "linearity", "gradient", "sizes")
 LARGE = 4096

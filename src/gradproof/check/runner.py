@@ -8,8 +8,6 @@ from concurrent.futures import Executor
 from typing import Any
 
 from gradproof._errors import GradientError, InputError
-from gradproof._examples import Example
-from gradproof._progress import progress
 from gradproof.check import properties
 from gradproof.check.execution import check_here, check_on
 from gradproof.check.inputs import examples_for
@@ -18,6 +16,8 @@ from gradproof.check.progress import part, telling
 from gradproof.check.surroundings import nothing_left_behind, seed_everything
 from gradproof.check.targets import target_name
 from gradproof.check.verdict import Check, Finding, Verdict
+from gradproof.running.progress import progress
+from gradproof.targets.examples import Example
 
 WORST = ("passed", "unsupported", "skipped", "failed")
 

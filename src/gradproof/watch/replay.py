@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gradproof import _discover
 from gradproof._errors import TargetError
-from gradproof._target import parse
+from gradproof.targets import discover
+from gradproof.targets.target import parse
 from gradproof.watch import file, verdicts
 
 Answer = dict[str, Any]
@@ -37,7 +37,7 @@ def named(text: str) -> Any:
             f"{text} is made inside a function and cannot be imported: "
             "check it where it is made, with gradproof watch or pytest --gradproof"
         )
-    found: Any = _discover.load_module(target)
+    found: Any = discover.load_module(target)
     for part in str(target.name).split("."):
         if not hasattr(found, part):
             raise TargetError(f"{target.source} has no {target.name!r} any more")

@@ -9,14 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradproof import _declared, _isolated, _run
 from gradproof._errors import GradproofError, InputError, NoInputsError
-from gradproof._intended import with_hints
-from gradproof._progress import Progress
-from gradproof._workers import Answer, error_answer
 from gradproof.check.targets import parameter_names
 from gradproof.check.verdict import Verdict
 from gradproof.report import Outcome
+from gradproof.running import isolated, run_all
+from gradproof.running.progress import Progress
+from gradproof.running.workers import Answer, error_answer
+from gradproof.targets import declare
+from gradproof.targets.intended import with_hints
 from gradproof.watch.calls import Call
 from gradproof.watch.recorder import Recorder
 
@@ -37,7 +38,7 @@ class How:
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
-    declarations: _declared.Declarations = ()
+    declarations: declare.Declarations = ()
     timeout: float = TIMEOUT
     jobs: int = 1
     memory: int | None = None
@@ -81,16 +82,16 @@ def worth_checking(calls: dict[Any, Call]) -> list[Call]:
 def outcome(name: str, calls: Sequence[Call], how: How) -> Outcome:
     """What came of one target on its recorded calls."""
     start = time.perf_counter()
-    settings = _declared.settings(name, how.declarations, how.settings)
+    settings = declare.settings(name, how.declarations, how.settings)
 
     def work() -> Answer:
         return answer(name, calls, settings)
 
-    if _isolated.possible():
-        said = _isolated.run(work, name, how.timeout, how.memory)
+    if isolated.possible():
+        said = isolated.run(work, name, how.timeout, how.memory)
     else:
         said = work()
-    return _run.outcome(name, said, time.perf_counter() - start)
+    return run_all.outcome(name, said, time.perf_counter() - start)
 
 
 def answer(name: str, calls: Sequence[Call], settings: dict[str, Any]) -> Answer:
@@ -112,7 +113,7 @@ def verdict(name: str, calls: Sequence[Call], settings: dict[str, Any]) -> Verdi
     import gradproof as gp
     from gradproof.check.runner import merge
 
-    chosen = _declared.resolved(settings)
+    chosen = declare.resolved(settings)
     verdicts = []
     for call in calls:
         target, arguments = _free(call) if call.held else (call.target, call.arguments)

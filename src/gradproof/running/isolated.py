@@ -19,9 +19,15 @@ import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
-from gradproof._limits import limit_memory
-from gradproof._worker import CUT_OFF, MUST_RETURN
-from gradproof._workers import GRACE, PATIENCE, Answer, cause_of_death, error_answer
+from gradproof.running.limits import limit_memory
+from gradproof.running.worker import CUT_OFF, MUST_RETURN
+from gradproof.running.workers import (
+    GRACE,
+    PATIENCE,
+    Answer,
+    cause_of_death,
+    error_answer,
+)
 
 MOST_FILES = 4096
 SIGNALS = ("SIGALRM", "SIGINT", "SIGTERM", "SIGHUP")

@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradproof import _declared, _discover
-from gradproof._called_with import called_with
 from gradproof._errors import InputError, NoInputsError
-from gradproof._target import parse
 from gradproof.check.verdict import Verdict
+from gradproof.targets import declare, discover
+from gradproof.targets.called_with import called_with
+from gradproof.targets.target import parse
 
 NOTHING_GIVEN: Mapping[str, Any] = {"examples": (), "options": {}, "seed": 0}
 
@@ -32,8 +32,8 @@ def verdict(
     import gradproof as gp
     from gradproof.check.progress import telling
 
-    target = _discover.load_object(parse(text))
-    chosen = _declared.resolved(settings)
+    target = discover.load_object(parse(text))
+    chosen = declare.resolved(settings)
     given = chosen.pop("given", None)
     inputs, options = called_with(target, given) if given else ((), {})
     for name in options.keys() & inspect.signature(gp.check).parameters.keys():

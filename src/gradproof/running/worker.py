@@ -19,10 +19,11 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any, TextIO
 
-from gradproof import _derive_target, _discover
 from gradproof._errors import GradproofError, InputError, NoInputsError
-from gradproof._limits import limit_memory
-from gradproof._target import parse
+from gradproof.running import derive_target
+from gradproof.running.limits import limit_memory
+from gradproof.targets import discover
+from gradproof.targets.target import parse
 
 Answer = dict[str, Any]
 VERBS = {
@@ -87,11 +88,11 @@ def serve(request: dict[str, Any], say: Callable[[str], None] = lambda _: None) 
 
 def _answer(request: dict[str, Any], say: Callable[[str], None]) -> Answer:
     if "list" in request:
-        return {"targets": _discover.list_targets(parse(request["list"]))}
+        return {"targets": discover.list_targets(parse(request["list"]))}
     if "derive" in request:
-        return {"source": _derive_target.source(request["derive"], request["settings"])}
+        return {"source": derive_target.source(request["derive"], request["settings"])}
     if "explain" in request:
-        explained = _derive_target.explanation(request["explain"], request["settings"])
+        explained = derive_target.explanation(request["explain"], request["settings"])
         return {"explanation": explained}
     for verb, module in ELSEWHERE.items():
         if verb in request:
@@ -99,9 +100,9 @@ def _answer(request: dict[str, Any], say: Callable[[str], None]) -> Answer:
                 request[verb], request["settings"]
             )
             return answer
-    from gradproof import _check_target
+    from gradproof.running import check_target
 
-    verdict = _check_target.verdict(
+    verdict = check_target.verdict(
         request["check"],
         request.get("settings", {}),
         lambda at, share: say(json.dumps({"at": at, "share": share})),
@@ -111,11 +112,11 @@ def _answer(request: dict[str, Any], say: Callable[[str], None]) -> Answer:
 
 def _unexpected(error: BaseException, text: str, made: str) -> str:
     """What escapes a check is the target's doing only if it leaves Python, or ours."""
-    module = _discover.module_name(parse(text))
-    said = _discover.describe(error, module)
+    module = discover.module_name(parse(text))
+    said = discover.describe(error, module)
     if not isinstance(error, Exception):
         return _failure("crash", f"{text} ended its own {made}: {said}; " + MUST_RETURN)
-    if _discover.user_line(error, module):
+    if discover.user_line(error, module):
         return _failure("target", f"{text} raised {said}; call it on its inputs to see")
     frame = extract_tb(error.__traceback__)[-1]
     return _failure(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gradproof._errors import TargetError
-from gradproof._target import Target, parse
+from gradproof.targets.target import Target, parse
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from gradproof._command import (
+from gradproof._errors import TargetError
+from gradproof.commands.base import (
     load_config,
     split,
     stdout,
@@ -20,12 +21,11 @@ from gradproof._command import (
     timeout_option,
     with_workers,
 )
-from gradproof._errors import TargetError
-from gradproof._given_options import example_option, option_option, plain
-from gradproof._progress import Progress
-from gradproof._target import parse
-from gradproof._workers import Answer, Pool, Request
+from gradproof.commands.given_options import example_option, option_option, plain
 from gradproof.derive.emit import FORMS
+from gradproof.running.progress import Progress
+from gradproof.running.workers import Answer, Pool, Request
+from gradproof.targets.target import parse
 
 LEXERS = {"latex": "latex", "markdown": "markdown"}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gradproof._declared import Declared
-from gradproof._notes import notes
+from gradproof.commands.notes import notes
+from gradproof.targets.declare import Declared
 
 NAMES = ["pkg.ops:Round", "pkg.ops:Sign", "src/pkg/old.py:Flip", "pkg.broken"]
 

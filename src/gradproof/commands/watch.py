@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from gradproof import _check_options as shared
-from gradproof._command import DEFAULT_TIMEOUT, load_config, split
 from gradproof._errors import GradproofError
-from gradproof._notes import notes
-from gradproof._progress import progress
+from gradproof.commands import options as shared
+from gradproof.commands.base import DEFAULT_TIMEOUT, load_config, split
+from gradproof.commands.notes import notes
 from gradproof.report import FOR_PEOPLE, Outcome
 from gradproof.report._words import count
+from gradproof.running.progress import progress
 
 if TYPE_CHECKING:
     from gradproof.report.notes import Note

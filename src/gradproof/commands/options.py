@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
 
-from gradproof import _config, _declared
-from gradproof._command import split, timeout_option
+from gradproof import _config
 from gradproof._errors import InputError
+from gradproof.commands.base import split, timeout_option
 from gradproof.report import FORMATS, Outcome, listing, renderer
+from gradproof.targets import declare
 
 if TYPE_CHECKING:
     from gradproof.report.notes import Note
@@ -117,10 +118,10 @@ def check_settings(
 
 def declarations(
     config: _config.Config, files: Sequence[Path] = ()
-) -> _declared.Declarations:
+) -> declare.Declarations:
     """What is said about targets in pyproject.toml and in inputs files."""
     try:
-        read = [one for file in files for one in _declared.read_inputs_file(file)]
+        read = [one for file in files for one in declare.read_inputs_file(file)]
     except InputError as error:
         raise click.UsageError(str(error)) from None
     both = (*config.targets, *read)

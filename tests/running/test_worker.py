@@ -8,8 +8,8 @@ import sys
 import pytest
 
 import gradproof as gp
-from gradproof import _worker
-from gradproof._workers import COMMAND
+from gradproof.running import worker
+from gradproof.running.workers import COMMAND
 
 SQUARE = """
 import numpy as np
@@ -39,7 +39,7 @@ def write(tmp_path, monkeypatch):
 
 
 def ask(**request):
-    return json.loads(_worker.serve(request))
+    return json.loads(worker.serve(request))
 
 
 def test_list_is_answered_with_names_and_kinds(write):
@@ -167,7 +167,7 @@ def test_a_worker_that_nobody_kills_ends_itself(write):
 def test_each_property_that_a_check_comes_to_is_said(write):
     write("slow.py")
     said = []
-    answer = json.loads(_worker.serve({"check": "slow.py:square"}, said.append))
+    answer = json.loads(worker.serve({"check": "slow.py:square"}, said.append))
     lines = [json.loads(line) for line in said]
     properties = [check["property"] for check in answer["verdict"]["checks"]]
     assert sorted(line["at"] for line in lines) == sorted(properties)

@@ -9,15 +9,16 @@ from typing import Any
 
 import click
 
-from gradproof import _check_options as shared
-from gradproof import _declared, _run
-from gradproof._command import load_config, stdout, with_workers
-from gradproof._notes import notes
-from gradproof._progress import Progress
-from gradproof._workers import Pool, Request
+from gradproof.commands import options as shared
+from gradproof.commands.base import load_config, stdout, with_workers
+from gradproof.commands.notes import notes
 from gradproof.report import Outcome
 from gradproof.report._words import count
 from gradproof.report.notes import Note
+from gradproof.running import run_all
+from gradproof.running.progress import Progress
+from gradproof.running.workers import Pool, Request
+from gradproof.targets import declare
 
 
 @click.command()
@@ -48,10 +49,10 @@ def audit(
     def run(pool: Pool, shown: Progress) -> tuple[list[Outcome], list[Outcome]]:
         targets, broken = _find(packages, pool, shown)
         requests = [
-            _request(name, kind, _declared.settings(name, said, settings), said)
+            _request(name, kind, declare.settings(name, said, settings), said)
             for name, kind in targets.items()
         ]
-        return list(_run.outcomes(requests, pool, shown)), broken
+        return list(run_all.outcomes(requests, pool, shown)), broken
 
     checked, broken = with_workers(run, config, jobs, timeout)
     chosen = output_format or config.output_format or shared.DEFAULT_FORMAT
@@ -76,9 +77,9 @@ def coverage(checked: Sequence[Outcome], broken: Sequence[Outcome]) -> Note:
 
 
 def _request(
-    name: str, kind: str, settings: dict[str, object], said: _declared.Declarations
+    name: str, kind: str, settings: dict[str, object], said: declare.Declarations
 ) -> Request:
-    given = [one.inputs for one in _declared.matching(name, said) if one.inputs]
+    given = [one.inputs for one in declare.matching(name, said) if one.inputs]
     inputs = {"inputs": given[-1]} if given else {}
     return Request(
         verb="audit",
@@ -122,6 +123,6 @@ def _ask(
     answers = pool.answers(requests, lambda request: shown.started(request.target))
     for request, (answer, seconds) in zip(requests, answers, strict=True):
         if "error" in answer:
-            broken.append(_run.outcome(request.target, answer, seconds))
+            broken.append(run_all.outcome(request.target, answer, seconds))
         else:
             yield request.target, answer["found"]

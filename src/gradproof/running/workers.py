@@ -19,10 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from gradproof._worker import CUT_OFF, MUST_RETURN
+from gradproof.running.worker import CUT_OFF, MUST_RETURN
 
 Answer = dict[str, Any]
-COMMAND = [sys.executable, "-P", "-u", "-m", "gradproof._worker"]
+COMMAND = [sys.executable, "-P", "-u", "-m", "gradproof.running.worker"]
 PATIENCE = 0.2  # seconds between two looks at whether a silent worker still lives
 GRACE = 10.0  # seconds after its timeout when a worker ends itself
 
@@ -255,10 +255,12 @@ def _decoded(line: bytes, target: str) -> Answer:
 
 
 def error_answer(kind: str, message: str) -> Answer:
+    """What stands in the place of a verdict."""
     return {"error": {"kind": kind, "message": message}}
 
 
 def cause_of_death(status: int) -> str:
+    """How a process ended, for the one whose line it costs."""
     if status >= 0:
         return f"ended its process with exit status {status}; " + MUST_RETURN
     if -status == getattr(signal, "SIGKILL", None):

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from gradproof import _discover
-from gradproof._called_with import called_with
 from gradproof._errors import TargetError
-from gradproof._target import Target, parse
+from gradproof.targets import discover
+from gradproof.targets.called_with import called_with
+from gradproof.targets.target import Target, parse
 
 
 def source(text: str, settings: Mapping[str, Any]) -> str:
@@ -47,8 +47,8 @@ def load(text: str) -> Callable[..., Any]:
     target = parse(text)
     if target.name is None:
         raise TargetError(_which(target))
-    found: Callable[..., Any] = _discover.load_object(target)
-    kind = _discover.kind_of(found)
+    found: Callable[..., Any] = discover.load_object(target)
+    kind = discover.kind_of(found)
     if kind == "torch.autograd.Function":
         raise TargetError(
             f"{text} is a torch.autograd.Function, whose backward is written already: "
@@ -61,9 +61,9 @@ def load(text: str) -> Callable[..., Any]:
 
 def _which(target: Target) -> str:
     """What to say of a target that names a whole file or module."""
-    module = _discover.load_module(target)
+    module = discover.load_module(target)
     names = [
-        name for name in _discover.targets_in(module) if _is_derivable(module, name)
+        name for name in discover.targets_in(module) if _is_derivable(module, name)
     ]
     names = names or [name for name in vars(module) if _is_function(module, name)]
     if not names:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from gradproof._errors import TargetError
-from gradproof._target import Target
+from gradproof.targets.target import Target
 
 EXAMPLES = "__gradproof_examples__"
 

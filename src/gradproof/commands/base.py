@@ -12,10 +12,10 @@ import click
 
 from gradproof import _config
 from gradproof._errors import InputError
-from gradproof._progress import Progress, progress
-from gradproof._run import Interrupted
-from gradproof._workers import Pool
 from gradproof.report import Outcome
+from gradproof.running.progress import Progress, progress
+from gradproof.running.run_all import Interrupted
+from gradproof.running.workers import Pool
 
 DEFAULT_TIMEOUT = 120.0
 INTERRUPTED = 130

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from gradproof import _discover
 from gradproof._errors import TargetError
-from gradproof._target import parse
+from gradproof.targets import discover
+from gradproof.targets.target import parse
 
 SQUARE = """
 import numpy as np
@@ -40,7 +40,7 @@ def write(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
-def error_of(text, look=_discover.list_targets):
+def error_of(text, look=discover.list_targets):
     with pytest.raises(TargetError) as caught:
         look(parse(text))
     return str(caught.value)
@@ -48,8 +48,8 @@ def error_of(text, look=_discover.list_targets):
 
 def test_a_file_is_imported_once_under_its_stem(write):
     write("layers.py", SQUARE + "class Thing: pass\n")
-    module = _discover.load_module(parse("layers.py"))
-    assert module is _discover.load_module(parse("./layers.py:square"))
+    module = discover.load_module(parse("layers.py"))
+    assert module is discover.load_module(parse("./layers.py:square"))
     assert sys.modules["layers"] is module
     assert isinstance(pickle.loads(pickle.dumps(module.Thing())), module.Thing)
 
@@ -57,7 +57,7 @@ def test_a_file_is_imported_once_under_its_stem(write):
 def test_a_file_finds_its_neighbours_and_no_other_folders(write):
     write("models/helper.py", "VALUE = 3\n")
     write("models/uses_helper.py", "from helper import VALUE\n" + SQUARE)
-    module = _discover.load_module(parse("models/uses_helper.py"))
+    module = discover.load_module(parse("models/uses_helper.py"))
     assert module.VALUE == 3
 
 
@@ -65,20 +65,20 @@ def test_a_file_does_not_replace_a_library(write):
     import signal
 
     write("signal.py", SQUARE)
-    assert _discover.list_targets(parse("signal.py")) == [("square", "gp.function")]
+    assert discover.list_targets(parse("signal.py")) == [("square", "gp.function")]
     assert sys.modules["signal"] is signal
 
 
 def test_the_script_part_does_not_run(write):
     write("script.py", SQUARE + 'if __name__ == "__main__":\n    raise SystemExit(9)\n')
-    assert _discover.list_targets(parse("script.py")) == [("square", "gp.function")]
+    assert discover.list_targets(parse("script.py")) == [("square", "gp.function")]
 
 
 def test_modules_are_imported_from_the_working_folder(write):
     write("package/__init__.py", "")
     write("package/layers.py", SQUARE)
     target = parse("package.layers:square")
-    assert _discover.load_object(target).__name__ == "square"
+    assert discover.load_object(target).__name__ == "square"
 
 
 def test_targets_come_in_the_order_of_their_definition(write):
@@ -108,7 +108,7 @@ def unmarked(x): return x
 def alpha(x): return x
 """,
     )
-    assert _discover.list_targets(parse("many.py")) == [
+    assert discover.list_targets(parse("many.py")) == [
         ("square", "gp.function"),
         ("Zeta", "torch.autograd.Function"),
         ("plain", "callable with examples"),
@@ -128,13 +128,13 @@ class Layer:
 layer = Layer()
 """,
     )
-    names = [name for name, _ in _discover.list_targets(parse("instances.py"))]
+    names = [name for name, _ in discover.list_targets(parse("instances.py"))]
     assert names == ["square", "Layer"]
 
 
 def test_a_named_target_may_be_anything(write):
     write("plain.py", "def f(x): return x\n")
-    assert _discover.list_targets(parse("plain.py:f")) == [("f", "callable")]
+    assert discover.list_targets(parse("plain.py:f")) == [("f", "callable")]
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
-from gradproof import _given
 from gradproof._errors import InputError, TargetError
-from gradproof._run import RECORD
-from gradproof._target import parse
+from gradproof.running.run_all import RECORD
+from gradproof.targets import given
+from gradproof.targets.target import parse
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ example_option = click.option(
     "--example",
     "examples",
     multiple=True,
-    callback=_read(_given.parse_example),
+    callback=_read(given.parse_example),
     metavar="NAME=SHAPE",
     help="An input: x=3,4 is standard normal numbers; x=3,4:float32; "
     "labels=5:int64:0..10; x=2.5 a single number. Default: gp.examples.",
@@ -40,14 +40,14 @@ option_option = click.option(
     "--option",
     "options",
     multiple=True,
-    callback=_read(_given.parse_option),
+    callback=_read(given.parse_option),
     metavar="NAME=VALUE",
     help="A constant: axis=1.",
 )
 
 
 def plain(
-    examples: Sequence[_given.Given], options: Sequence[tuple[str, Any]]
+    examples: Sequence[given.Given], options: Sequence[tuple[str, Any]]
 ) -> dict[str, Any]:
     """What was given, for a worker."""
     return {"examples": [one.to_dict() for one in examples], "options": dict(options)}

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradproof import _declared
-from gradproof._discover import existing_file
 from gradproof._errors import GradproofError, TargetError
 from gradproof._escape import escaped
-from gradproof._place import place
-from gradproof._progress import Progress
-from gradproof._target import Target, parse
-from gradproof._workers import Answer, Pool, Request
 from gradproof.check.verdict import Verdict
 from gradproof.report import Outcome
 from gradproof.report.listing import Listed
+from gradproof.running.progress import Progress
+from gradproof.running.workers import Answer, Pool, Request
+from gradproof.targets import declare
+from gradproof.targets.discover import existing_file
+from gradproof.targets.place import place
+from gradproof.targets.target import Target, parse
 
 RECORD = ".npz"
 Found = list[tuple[Target, str]] | Outcome  # targets with their kinds, or why not
@@ -43,7 +43,7 @@ def check(
     settings: dict[str, Any],
     pool: Pool,
     progress: Progress,
-    declarations: _declared.Declarations = (),
+    declarations: declare.Declarations = (),
 ) -> list[Outcome]:
     """Check every target, and all that is in those that name a file or module.
 
@@ -59,7 +59,7 @@ def check(
     """
     plan = list(dict.fromkeys(_plan(texts, pool, progress)))
     steps = [
-        _request(step, _declared.settings(str(step), declarations, settings))
+        _request(step, declare.settings(str(step), declarations, settings))
         if isinstance(step, Target)
         else step
         for step in plan

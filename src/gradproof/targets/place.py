@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gradproof._errors import TargetError
-from gradproof._target import Target, parse
+from gradproof.targets.target import Target, parse
 
 LOCALS = "<locals>"
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

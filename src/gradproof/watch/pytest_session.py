@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from gradproof import Verdict, _check_options, _config
+from gradproof import Verdict, _config
 from gradproof._errors import InputError
-from gradproof._notes import notes
-from gradproof._pytest_only import Applied
+from gradproof.commands import options
+from gradproof.commands.notes import notes
 from gradproof.report import Outcome
 from gradproof.report._words import count, tally
+from gradproof.watch.pytest_only import Applied
 from gradproof.watch.recorder import Recorder
 from gradproof.watch.verdicts import TIMEOUT, How, outcomes
 
@@ -90,7 +91,7 @@ class Session:
         self._outcomes = _merged(self._outcomes)
         _add_to_junit(config, self._outcomes)
         if self._report:
-            _check_options.report_to(self._report, self._outcomes, self._notes())
+            options.report_to(self._report, self._outcomes, self._notes())
         if self._mode == FAIL and session.exitstatus in PASSED:
             session.exitstatus = self._status(session.exitstatus)
 
@@ -122,7 +123,7 @@ class Session:
         terminalreporter.section("gradproof")
         if self._outcomes:
             text = _Written(in_colour=terminalreporter.hasmarkup)
-            _check_options.report(self._outcomes, "full", text, self._notes())
+            options.report(self._outcomes, "full", text, self._notes())
             terminalreporter.write_line(text.getvalue().rstrip())
         elif not self._applied.names:
             terminalreporter.write_line(NOTHING)
@@ -157,7 +158,7 @@ def _were(number: int) -> str:
 
 def _report_file(given: str | None) -> Path | None:
     try:
-        return _check_options.report_file(given) if given else None
+        return options.report_file(given) if given else None
     except InputError as error:
         raise pytest.UsageError(f"--gradproof-report: {error}") from None
 
@@ -167,8 +168,8 @@ def _how(config: pytest.Config) -> How:
     try:
         settings = _config.load(config.rootpath)
         return How(
-            settings=_check_options.check_settings(settings, (), (), None),
-            declarations=_check_options.declarations(settings),
+            settings=options.check_settings(settings, (), (), None),
+            declarations=options.declarations(settings),
             timeout=settings.timeout or TIMEOUT,
             jobs=settings.jobs or 1,
         )

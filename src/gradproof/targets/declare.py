@@ -182,8 +182,8 @@ def function(text: str) -> Callable[..., Any]:
         return lambda x, *_rest: x
     if text == "-identity":
         return lambda x, *_rest: -x
-    from gradproof._discover import load_object
-    from gradproof._target import parse as parse_target
+    from gradproof.targets.discover import load_object
+    from gradproof.targets.target import parse as parse_target
 
     found: Callable[..., Any] = load_object(parse_target(text))
     return found

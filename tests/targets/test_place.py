@@ -2,7 +2,7 @@
 
 import pytest
 
-from gradproof._place import place
+from gradproof.targets.place import place
 
 SOURCE = """\
 import numpy as np

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from gradproof import _given
-from gradproof._discover import kind_of
 from gradproof._errors import InputError, NoInputsError
-from gradproof._given import Given
+from gradproof.targets.discover import kind_of
+from gradproof.targets.given import Given, as_torch, made, missing
 
 
 def called_with(
@@ -116,9 +115,9 @@ def _made(given: Given, before: Any, library: str | None, seed: int) -> Any:
     """The array, of the dtype that the one it replaces has, unless another is given."""
     dtype = given.dtype or str(getattr(before, "dtype", "float64"))
     dtype = dtype.removeprefix("torch.")
-    array = _given.made(given, seed, dtype)
+    array = made(given, seed, dtype)
     if library == "torch":
-        return _given.as_torch(array, dtype)
+        return as_torch(array, dtype)
     if library == "jax" and "jax" in sys.modules:
         return sys.modules["jax"].numpy.asarray(array)
     return array
@@ -140,13 +139,13 @@ def _refuse_unknown(
 def _refuse_missing(
     target: Any, parameters: Mapping[str, inspect.Parameter], values: Mapping[str, Any]
 ) -> None:
-    missing = [
+    absent = [
         name
         for name, parameter in parameters.items()
         if name not in values and parameter.default is parameter.empty
     ]
-    if missing:
+    if absent:
         raise NoInputsError(
-            f"{_name(target)}: nothing is known of {', '.join(missing)}: give "
-            f"{_given.missing(missing)}, or put @gp.examples(...) on it"
+            f"{_name(target)}: nothing is known of {', '.join(absent)}: give "
+            f"{missing(absent)}, or put @gp.examples(...) on it"
         )

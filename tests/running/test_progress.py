@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import gradproof as gp
-from gradproof import _progress
 from gradproof.check.progress import part, tell, telling
+from gradproof.running import progress
 
 
 class Terminal(io.StringIO):
@@ -35,7 +35,7 @@ def rule(grad_output, x):
 
 
 def test_the_bar_shows_target_and_property(terminal):
-    with redirect_stderr(terminal), _progress.progress() as bar:
+    with redirect_stderr(terminal), progress.progress() as bar:
         bar.expect(2)
         bar.started("layers.py:linear")
         bar.at("layers.py:linear", "gradient", 0.5)
@@ -48,7 +48,7 @@ def test_the_bar_shows_target_and_property(terminal):
 
 
 def test_nothing_is_shown_in_a_pipe(capsys):
-    with _progress.progress() as bar, ThreadPoolExecutor(1) as executor:
+    with progress.progress() as bar, ThreadPoolExecutor(1) as executor:
         bar.at("f", "gradient", 0.5)
         assert gp.check(doubled, np.ones(3), backward=rule, executor=executor).ok
     assert capsys.readouterr() == ("", "")
@@ -80,7 +80,7 @@ def test_nobody_listens_and_nothing_happens():
 def test_with_an_executor_a_check_shows_a_bar_on_a_terminal(terminal, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        _progress.Bar, "at", lambda self, target, at, share: seen.append((target, at))
+        progress.Bar, "at", lambda self, target, at, share: seen.append((target, at))
     )
     with redirect_stderr(terminal), ThreadPoolExecutor(1) as executor:
         gp.check(doubled, np.ones(3), backward=rule, executor=executor)

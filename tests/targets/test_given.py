@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradproof._given import Given, as_torch, made, parse_example, parse_option
+from gradproof.targets.given import Given, as_torch, made, parse_example, parse_option
 
 
 @pytest.mark.parametrize(

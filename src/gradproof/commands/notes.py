@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from gradproof import _declared
-from gradproof._declared import Declarations
 from gradproof.report.notes import Note
+from gradproof.targets import declare
+from gradproof.targets.declare import Declarations
 
 GUESS, TYPO = 0.6, 0.8  # how alike names are: to be suggested, to be spoken of at all
 
@@ -32,7 +32,7 @@ def notes(
         modules: the files and modules that all was taken from.
         packages: the packages that all was taken from, with what is in them.
     """
-    said = [Note("declared", line) for line in _declared.said_of(names, declarations)]
+    said = [Note("declared", line) for line in declare.said_of(names, declarations)]
     return said + list(_unmatched(names, declarations, modules, packages))
 
 

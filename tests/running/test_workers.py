@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gradproof import _workers
-from gradproof._workers import ClosedError, Pool, Request, Worker
+from gradproof.running import workers
+from gradproof.running.workers import ClosedError, Pool, Request, Worker
 
 LONG = 60.0
 
@@ -138,7 +138,7 @@ def test_a_worker_that_dies_costs_one_answer(write, worker, body, message):
 def test_an_answer_that_is_none_costs_the_worker(write, worker, monkeypatch):
     write("fine.py")
     with monkeypatch.context() as patch:
-        patch.setattr(_workers, "COMMAND", ["sh", "-c", "echo '[]'; sleep 600"])
+        patch.setattr(workers, "COMMAND", ["sh", "-c", "echo '[]'; sleep 600"])
         assert worker.ask(listing("fine.py"), LONG)["error"]["kind"] == "crash"
     assert worker.ask(listing("fine.py"), LONG) == FINE
 

@@ -1,0 +1,1 @@
+"""Targets by name: where they are, what they are called with, what is said of them."""
