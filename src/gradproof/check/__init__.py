@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradproof.check.verdict import Verdict
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 def check(
