@@ -102,3 +102,44 @@ def test_a_name_that_is_not_there_yet_is_watched() -> None:
         assert key() != before
     finally:
         del globals()["not_yet"]
+
+
+class Schedule:
+    rate = 2.0
+
+    @property
+    def half(self):
+        return self.rate / 2
+
+    def scaled(self, by):
+        return by * self.rate
+
+    def __getitem__(self, name):
+        return getattr(self, name)
+
+
+schedule, tables = Schedule(), {"nested": [{"k": 1.0}]}
+
+
+def test_what_a_property_a_method_or_a_container_gives_is_watched(monkeypatch) -> None:
+    keys = [
+        watched(lambda x: x * schedule.half),
+        watched(lambda x: x * schedule.scaled(2)),
+        watched(lambda x: x * schedule["rate"]),
+        watched(lambda x: x * tables["nested"][0]["k"]),
+    ]
+    before = [key() for key in keys]
+    assert [key() for key in keys] == before
+    monkeypatch.setattr(schedule, "rate", 3.0)
+    monkeypatch.setitem(tables["nested"][0], "k", 2.0)
+    assert all(key() != old for key, old in zip(keys, before, strict=True))
+
+
+def test_the_attributes_that_are_read_are_watched_and_not_the_others() -> None:
+    config = types.SimpleNamespace(rate=1.0, step=0)
+    key = watched(lambda x: x * config.rate)
+    before = key()
+    config.step += 1
+    assert key() == before
+    config.rate = 2.0
+    assert key() != before

@@ -14,10 +14,17 @@ from collections.abc import Callable, Hashable, Iterator
 from types import CodeType
 from typing import Any, NamedTuple
 
-_CODE = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+_CODE = (
+    types.ModuleType,
+    types.FunctionType,
+    types.MethodType,
+    types.BuiltinFunctionType,
+    type,
+)
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 LARGEST = 64  # numbers of an array that source may list as a constant
 _FUNCTIONS = 64  # that are gone into, for one
+_DEPTH = 4  # of containers in containers
 
 
 class Read(NamedTuple):
@@ -25,13 +32,15 @@ class Read(NamedTuple):
 
     Attributes:
         function: whose code it is.
-        owner: the object whose method it is, or None.
+        owner: the object whose method that is, or None.
         path: the name, and the attributes after it.
+        is_whole: something is done with it that is not reading an attribute.
     """
 
     function: Any
     owner: Any
     path: tuple[str, ...]
+    is_whole: bool = True
 
     @property
     def name(self) -> str:
@@ -46,8 +55,7 @@ class Read(NamedTuple):
         """
         value, *attributes = self.root(), *self.path[1:]
         for attribute in attributes:
-            kind = inspect.getattr_static(type(value), attribute, None)
-            if isinstance(kind, property | functools.cached_property):
+            if _property(value, attribute) is not None:
                 raise LookupError(self.name)
             try:
                 value = getattr(value, attribute)
@@ -57,40 +65,77 @@ class Read(NamedTuple):
 
     def root(self) -> Any:
         """What the name alone is now; LookupError where it is not defined."""
-        name = self.path[0]
-        if self.owner is not None and name == self.function.__code__.co_varnames[0]:
+        name, code = self.path[0], self.function.__code__
+        if self.owner is not None and name == code.co_varnames[0]:
             return self.owner
-        cells = dict(
-            zip(
-                self.function.__code__.co_freevars,
-                self.function.__closure__ or (),
-                strict=True,
-            )
-        )
+        pairs = zip(code.co_freevars, self.function.__closure__ or (), strict=True)
         try:
-            return cells[name].cell_contents
+            return dict(pairs)[name].cell_contents
         except KeyError:
             return self.function.__globals__[name]
         except ValueError:  # nothing was assigned to it yet
             raise LookupError(name) from None
 
+    def of(self, *attributes: str, is_whole: bool = True) -> Read:
+        """What is read from it, or from what it is an attribute of."""
+        return Read(self.function, self.owner, (*self.path, *attributes), is_whole)
+
+    @property
+    def holder(self) -> Read | None:
+        """What it is an attribute of."""
+        return self._replace(path=self.path[:-1]) if self.path[1:] else None
+
 
 def reads(function: Callable[..., Any]) -> list[Read]:
     """All that its code reads, and that of the functions of its package it names."""
     found: dict[Any, Read] = {}
-    known: list[types.FunctionType] = []
-    pending = list(_plain(function))
+    known: set[Any] = set()
+    pending: list[tuple[types.FunctionType, Any, Read | None]] = [
+        (one, owner, None) for one, owner in _plain(function)
+    ]
     while pending and len(known) < _FUNCTIONS:
-        one, owner = pending.pop()
-        known.append(one)
-        for path in _paths(one, owner):
-            read = Read(one, owner, path)
-            found.setdefault((one, id(owner), path), read)
-            with contextlib.suppress(LookupError):
-                for other, its in _plain(read.value(), called=False):
-                    if other not in known and _are_neighbours(other, one):
-                        pending.append((other, its))
+        one, owner, itself = pending.pop()
+        known.add((one, itself and itself.path))
+        for path, is_whole in _paths(one, owner is not None or itself is not None):
+            if itself and path[0] == one.__code__.co_varnames[0]:
+                read = itself.of(*path[1:], is_whole=is_whole)
+            else:
+                read = Read(one, owner, path, is_whole)
+            key = (read.function, id(read.owner), read.path)
+            if key not in found or is_whole:
+                found[key] = read
+            for other, its in _called(read):
+                is_new = (other, its and its.path) not in known
+                if is_new and _are_neighbours(other, one):
+                    pending.append((other, None, its))
     return list(found.values())
+
+
+def _called(read: Read) -> Iterator[tuple[types.FunctionType, Read | None]]:
+    """Python code that reading it, or calling what it is, may run; and its ``self``."""
+    holder = read.holder
+    if holder is not None:
+        with contextlib.suppress(LookupError):
+            fget = _property(holder.value(), read.path[-1])
+            if isinstance(fget, types.FunctionType):
+                yield fget, holder
+    with contextlib.suppress(LookupError):
+        value = read.value()
+        for one, owner in _plain(value):
+            if owner is None:
+                yield one, None
+            else:
+                yield one, (read if owner is value else holder)
+
+
+def _property(value: Any, attribute: str) -> Any:
+    """The function that an attribute runs, True for another's, None for plain ones."""
+    kind = inspect.getattr_static(type(value), attribute, None)
+    if isinstance(kind, property):
+        return kind.fget or True
+    if isinstance(kind, functools.cached_property):
+        return kind.func
+    return None
 
 
 def read_from_outside(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
@@ -100,13 +145,34 @@ def read_from_outside(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]
             yield read.name, read.value()
 
 
+def used(function: Callable[..., Any]) -> Iterator[Read]:
+    """What its code does something with; of a method, what that is a method of."""
+    for read in reads(function):
+        if read.is_whole:
+            holder = read.holder
+            is_method = holder is not None and _is_method(read)
+            yield holder._replace(is_whole=True) if holder and is_method else read
+
+
+def _is_method(read: Read) -> bool:
+    """Whether it is one of which no code was gone into."""
+    try:
+        value = read.value()
+    except LookupError:
+        return False
+    itself = getattr(value, "__self__", None)
+    if itself is None or isinstance(itself, types.ModuleType | type):
+        return False
+    return not any(_are_neighbours(one, read.function) for one, _ in _plain(value))
+
+
 def watched(function: Callable[..., Any]) -> Callable[[], Hashable]:
     """A function that gives a key of the values which another reads from outside.
 
     The key is another as soon as one of them is: a number, an array, what a list or
     dictionary shows of itself; of anything else, which object it is.
     """
-    several = [_quick(read) for read in reads(function) if not _is_code(read)]
+    several = [_quick(read) for read in used(function) if not _is_code(read)]
     if not several:
         return tuple
 
@@ -131,15 +197,25 @@ def _quick(read: Read) -> Callable[[], Any]:
 
 def _shown(read: Callable[[], Any]) -> Hashable:
     try:
-        value = read()
+        return _key(read(), _DEPTH)
     except (LookupError, AttributeError):
         return None
+
+
+def _key(value: Any, depth: int) -> Hashable:
     if isinstance(value, bool | int | float | complex | str | bytes | None):
         return value
-    if isinstance(value, list | dict | set | tuple):
-        return repr(value)
     if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
         return id(value), zlib.crc32(value.tobytes())
+    if depth and isinstance(value, list | tuple):
+        return tuple(_key(one, depth - 1) for one in value)
+    if depth and isinstance(value, dict):
+        return tuple((name, _key(one, depth - 1)) for name, one in value.items())
+    if isinstance(value, set | frozenset):
+        return frozenset(value)
+    inside = getattr(value, "__dict__", None)
+    if depth and isinstance(inside, dict) and not isinstance(value, _CODE):
+        return id(value), _key(inside, depth - 1)
     return id(value), getattr(value, "_version", None)
 
 
@@ -150,9 +226,7 @@ def _is_code(read: Read) -> bool:
         return False  # it may yet come
 
 
-def _plain(
-    function: Any, *, called: bool = True
-) -> Iterator[tuple[types.FunctionType, Any]]:
+def _plain(function: Any) -> Iterator[tuple[types.FunctionType, Any]]:
     """The Python function behind a decorator, a method, or an object that is called.
 
     Gives:
@@ -165,7 +239,7 @@ def _plain(
     elif isinstance(function, types.MethodType):
         if isinstance(function.__func__, types.FunctionType):
             yield function.__func__, function.__self__
-    elif called and not isinstance(function, _CODE):
+    elif not isinstance(function, _CODE):
         call = getattr(type(function), "__call__", None)  # noqa: B004 - the method
         if isinstance(call, types.FunctionType):
             yield call, function
@@ -177,27 +251,33 @@ def _are_neighbours(one: types.FunctionType, other: types.FunctionType) -> bool:
     return first.partition(".")[0] == second.partition(".")[0]
 
 
-def _paths(function: types.FunctionType, owner: Any) -> Iterator[tuple[str, ...]]:
+def _paths(
+    function: types.FunctionType, is_method: bool
+) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """The names that its code loads with the attributes after them.
+
+    Each with whether that is where it ends: the prefixes of a longer one do not.
+    """
     free = set(function.__code__.co_freevars)
     known = function.__globals__
-    first = function.__code__.co_varnames[:1] if owner is not None else ()
+    first = function.__code__.co_varnames[:1] if is_method else ()
     for code in codes(function):
         path: tuple[str, ...] = ()
         for instruction in dis.get_instructions(code):
             operation, name = instruction.opname, instruction.argval
+            if operation in _ATTRIBUTES and path:
+                yield path, False
+                path = (*path, name)
+                continue
+            if path:
+                yield path, True
             is_global = name in known or not hasattr(builtins, str(name))
-            if (
+            is_read = (
                 (operation == "LOAD_GLOBAL" and is_global)
                 or (operation == "LOAD_DEREF" and name in free)
                 or (operation.startswith("LOAD_FAST") and name in first)
-            ):
-                path = (name,)
-            elif operation in _ATTRIBUTES and path:
-                path = (*path, name)
-            else:
-                path = ()
-            if path:
-                yield path
+            )
+            path = (name,) if is_read else ()
 
 
 def codes(function: Callable[..., Any]) -> Iterator[CodeType]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 
+import numpy as np
 import pytest
 import torch
 from torch.autograd import forward_ad
@@ -135,6 +136,69 @@ def test_numbers_that_change_are_compiled_anew(monkeypatch) -> None:
     assert right()
     factor = 7.0
     assert right()
+
+
+class Schedule:
+    rate = 2.0
+
+    def __init__(self):
+        self.steps = [{"a": 1.0}, {"k": 3.0}]
+
+    @property
+    def half(self):
+        return self.rate / 2
+
+    def scaled(self, by):
+        return by * self.rate
+
+    def __call__(self):
+        return self.rate
+
+    def __getitem__(self, name):
+        return getattr(self, name)
+
+
+schedule = Schedule()
+tables = {"k": 2.0, "nested": [{"a": 1.0}]}
+
+READ = {
+    "dictionary": lambda x: x * tables["k"] + tables["nested"][0]["a"],
+    "length": lambda x: x * len(tables),
+    "property": lambda x: x * schedule.half,
+    "method": lambda x: x * schedule.scaled(2.0),
+    "call": lambda x: x * schedule(),
+    "item": lambda x: x * schedule["rate"],
+    "getattr": lambda x: x * getattr(schedule, "rate"),  # noqa: B009 - as one may
+    "inside": lambda x: x * schedule.steps[0]["a"] + schedule.steps[1]["k"],
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_whatever_holds_the_numbers_it_is_compiled_anew(monkeypatch, name) -> None:
+    torch._dynamo.reset()  # it counts what is compiled for one line of code
+    forward = READ[name]
+    function = defined(forward)
+    compiled = torch.compile(lambda x: function(x), fullgraph=True, backend="eager")
+    x = torch.ones(2)
+    assert torch.equal(compiled(x), forward(x))
+    monkeypatch.setitem(tables, "k", 5.0)
+    monkeypatch.setitem(tables["nested"][0], "a", 7.0)
+    monkeypatch.setitem(tables, "another", 0.0)
+    monkeypatch.setattr(schedule, "rate", 6.0)
+    monkeypatch.setitem(schedule.steps[0], "a", 8.0)
+    monkeypatch.setitem(schedule.steps[1], "k", 9.0)
+    before, now = compiled(x), forward(x)
+    assert torch.equal(before, now)
+
+
+@pytest.mark.parametrize(
+    "constant", [np.float64(2), np.ones(2), [torch.ones(2)], list(range(1000))]
+)
+def test_what_a_graph_cannot_watch_is_an_error(constant) -> None:
+    function = defined(lambda x: x * len(str(constant)))
+    assert function(torch.ones(2)).shape == (2,)
+    with pytest.raises(Exception, match="which torch.compile would not see change"):
+        torch.compile(lambda x: function(x), backend="eager")(torch.ones(2))
 
 
 @pytest.mark.parametrize("transform", [lambda f: f, torch.func.grad, "export"])

@@ -8,6 +8,8 @@ same names is traced beside it: a number it gives is a guard, a tensor is passed
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,12 +17,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from gradproof._errors import DefinitionError
-from gradproof._outside import Read, reads
+from gradproof._outside import Read, used
 
 if TYPE_CHECKING:
     from gradproof._function import Function
 
-NUMBERS = (bool, int, float, complex, str, type(None))
+NUMBERS = bool | int | float | complex | str | bytes | None
+CODE = (
+    types.ModuleType
+    | types.FunctionType
+    | types.MethodType
+    | types.BuiltinFunctionType
+    | type
+)
+DEPTH = 4  # of containers in containers
+MOST = 256  # numbers in one of them
+WHAT = {"torch": "a tensor", "numpy": "of NumPy"}
+PYTHONS_OWN = sys.stdlib_module_names - {"builtins", "types", "argparse", "collections"}
 
 
 class Outside(NamedTuple):
@@ -39,34 +52,102 @@ class Outside(NamedTuple):
 
 def outside_of(function: Function[..., Any]) -> Outside:
     """What a function reads, found once."""
-    numbers: dict[types.FunctionType, list[Read]] = {}
+    numbers: dict[types.FunctionType, list[str]] = {}
     tensors: dict[types.FunctionType, list[Read]] = {}
-    for code in _codes(function):
-        for read in reads(code):
-            if read.owner is None and _is(read, _is_number):
-                numbers.setdefault(read.function, []).append(read)
-            elif _is(read, torch.is_tensor) and _can_be_given(read, function):
-                tensors.setdefault(read.function, []).append(read)
+    for read in _used(function):
+        if _can_be_given(read, function):
+            tensors.setdefault(read.function, []).append(read)
+            continue
+        leaves = numbers.setdefault(read.function, [])
+        leaves += [code for code, one in _leaves(read) if _is_number(one)]
     return Outside(
-        tuple(_reader(code, several) for code, several in numbers.items()),
-        tuple(_reader(code, several) for code, several in tensors.items()),
+        tuple(
+            _reader(code, list(dict.fromkeys(leaves)))
+            for code, leaves in numbers.items()
+            if leaves
+        ),
+        tuple(_reader(code, [r.name for r in rs]) for code, rs in tensors.items()),
         tuple(read for several in tensors.values() for read in several),
     )
 
 
-def refuse_tensors(function: Function[..., Any]) -> None:
-    """Raise where the forward or a rule reads a tensor that cannot be passed to it.
+def refuse_unseen(function: Function[..., Any]) -> None:
+    """Raise where the forward or a rule reads what a graph can neither hold nor watch.
 
     Raises:
         DefinitionError: naming it.
     """
-    for code in _codes(function):
-        for read in reads(code):
-            if _is(read, torch.is_tensor) and not _can_be_given(read, function):
+    for read in _used(function):
+        if _can_be_given(read, function):
+            continue
+        for code, value in _leaves(read):
+            if not _is_number(value):
+                what = WHAT.get(_library(value), "more than can be watched")
                 raise DefinitionError(
-                    f"{function.__name__} reads {read.name!r} from outside, a tensor, "
-                    "which torch.compile cannot take along: make it an input"
+                    f"{function.__name__} reads {code!r} from outside, {what}, which "
+                    "torch.compile would not see change: make it an input, or a number "
+                    "of Python's own"
                 )
+
+
+def _leaves(read: Read) -> Iterator[tuple[str, Any]]:
+    """Code for each number, tensor and array that is in a value, and what it is now."""
+    try:
+        value = read.value()
+    except LookupError:
+        return
+    found = itertools.islice(_inside(read.name, value, DEPTH), MOST + 1)
+    for count, leaf in enumerate(found):
+        yield leaf if count < MOST else (read.name, value)
+
+
+def _inside(code: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    library = _library(value)
+    is_array = library == "numpy" and not callable(value)
+    if isinstance(value, NUMBERS | torch.Tensor) or is_array:
+        yield code, value
+    elif not depth or isinstance(value, CODE) or library in PYTHONS_OWN:
+        return
+    elif isinstance(value, list | tuple):
+        yield f"len({code})", len(value)
+        for position, one in enumerate(value):
+            yield from _inside(f"{code}[{position}]", one, depth - 1)
+    elif isinstance(value, dict):
+        yield f"len({code})", len(value)
+        for name, one in value.items():
+            if isinstance(name, NUMBERS):
+                yield from _inside(f"{code}[{name!r}]", one, depth - 1)
+    elif isinstance(value, set | frozenset):
+        yield f"len({code})", len(value)
+        simple = (one for one in value if isinstance(one, NUMBERS))
+        yield from ((f"{one!r} in {code}", True) for one in simple)
+    else:
+        if isinstance(value, torch.nn.Module):
+            tensors = itertools.chain(value.parameters(), value.buffers())
+            yield from ((code, one) for one in itertools.islice(tensors, 1))
+        for name, one in _attributes(value):
+            yield from _inside(f"{code}.{name}", one, depth - 1)
+
+
+def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
+    """What it holds, and what its class gives all of its kind."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(value).__mro__):
+        if kind.__module__ not in ("builtins", "torch.nn.modules.module"):
+            found |= {k: v for k, v in vars(kind).items() if isinstance(v, NUMBERS)}
+    found |= getattr(value, "__dict__", {})
+    is_module = isinstance(value, torch.nn.Module)
+    for name, one in found.items():
+        if not name.startswith("_" if is_module else "__"):
+            yield name, one
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, NUMBERS) and _library(value) != "numpy"
+
+
+def _library(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]
 
 
 def with_tensors(
@@ -103,38 +184,34 @@ def _reading(code: Any, given: dict[Any, dict[str, Any]]) -> Any:
     return made
 
 
-def _reader(code: types.FunctionType, several: Sequence[Read]) -> Callable[[], Any]:
+def _reader(code: types.FunctionType, leaves: Sequence[str]) -> Callable[[], Any]:
     """Plain code over the same globals and closure, that gives what they are."""
     cells = dict(zip(code.__code__.co_freevars, code.__closure__ or (), strict=True))
-    names = sorted({read.path[0] for read in several} & cells.keys())
     lines = [
-        f"def make({', '.join(names)}):",
-        f"    return lambda: ({', '.join(read.name for read in several)},)",
+        f"def make({', '.join(cells)}):",
+        f"    return lambda: ({', '.join(leaves)},)",
     ]
     scope: dict[str, Any] = {}
     exec(compile("\n".join(lines), "<gradproof: read from outside>", "exec"), scope)
-    made = scope["make"](*names).__code__
+    made = scope["make"](*cells).__code__
     closure = tuple(cells[name] for name in made.co_freevars)
     return types.FunctionType(made, code.__globals__, "read", None, closure)
-
-
-def _is(read: Read, kind: Callable[[Any], bool]) -> bool:
-    try:
-        return kind(read.value())
-    except LookupError:
-        return False
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(isinstance(one, NUMBERS) for one in value)
-    return isinstance(value, NUMBERS)
 
 
 def _can_be_given(read: Read, function: Function[..., Any]) -> bool:
     """Whether a name in the code of the forward or of a rule itself."""
     own = any(read.function is code for code in _codes(function))
-    return own and read.owner is None and len(read.path) == 1
+    if not own or read.owner is not None or len(read.path) > 1:
+        return False
+    try:
+        return isinstance(read.value(), torch.Tensor)
+    except LookupError:
+        return False
+
+
+def _used(function: Function[..., Any]) -> Iterator[Read]:
+    for code in _codes(function):
+        yield from used(code)
 
 
 def _codes(function: Function[..., Any]) -> Iterator[Callable[..., Any]]:

@@ -20,7 +20,7 @@ from gradproof.backends._torch_class import closed, general, subclass, unpack
 from gradproof.backends._torch_in_graph import (
     Outside,
     outside_of,
-    refuse_tensors,
+    refuse_unseen,
     with_tensors,
 )
 from gradproof.backends._torch_once import refuse as refuse
@@ -163,7 +163,7 @@ def _prepare(number: str) -> bool:
     function = DEFINED[number]
     prepared(function)
     outside.refuse_tensors(function)
-    refuse_tensors(function)
+    refuse_unseen(function)
     shortcuts = _torch_private.SHORTCUTS
     return shortcuts is None or shortcuts.transforms_are_active()
 
