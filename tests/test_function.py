@@ -125,7 +125,7 @@ def test_options_are_keyword_only_and_reach_the_rules() -> None:
         "power(x, *, exponent, scale=1.0) was called wrongly: "
         "missing a required argument: 'exponent'"
     )
-    with pytest.raises(gp.InputError, match="unexpected keyword argument 'axis'"):
+    with pytest.raises(gp.InputError, match="it has no 'axis': it has x, exponent"):
         power(x, exponent=2, axis=0)
 
 
@@ -681,3 +681,20 @@ def test_a_forward_that_writes_to_what_backward_reads_is_an_error() -> None:
 
     with pytest.raises(gp.DefinitionError, match="exp: .* 'e', which was named with"):
         exp.gradients(np.array([1.0, 2.0]), grad_output=np.ones(2))
+
+
+def test_a_name_that_it_does_not_have() -> None:
+    with pytest.raises(gp.InputError) as caught:
+        linear(np.ones((2, 3)), np.ones((4, 3)), biass=np.ones(4))
+    assert str(caught.value).endswith(
+        "was called wrongly: it has no 'biass': did you mean 'bias'?"
+    )
+
+
+def test_a_method_is_no_gp_function() -> None:
+    with pytest.raises(gp.DefinitionError, match="scale: a gp.function is no method"):
+
+        class Layer:
+            @gp.function
+            def scale(self, x):
+                return x

@@ -29,6 +29,11 @@ def read_signature(
                 f"{name}: a gp.function names every input, {parameter} does not: "
                 "give the arrays as positional parameters, options as keyword-only"
             )
+        if parameter.name == "self":
+            raise DefinitionError(
+                f"{name}: a gp.function is no method: define it outside of the class "
+                "and give it what it needs of self, arrays first, options keyword-only"
+            )
         if parameter.name in (OUTPUT, "grad_output") or parameter.name.startswith("_"):
             raise DefinitionError(
                 f"{name}: a parameter cannot be called {parameter.name!r}: rules use "

@@ -231,6 +231,13 @@ class Function(Generic[P, R]):
             # By identity: torch.compile cannot compare what it leaves open.
             if all(one is not inspect.Parameter.empty for one in options.values()):
                 return tuple(inputs), options
+        for name in keywords:
+            if name not in self.signature.parameters:
+                known = [*self.inputs, *self.options]
+                raise InputError(
+                    f"{self.__name__}{self.signature} was called wrongly: it has no "
+                    f"{name!r}: {suggest(name, known, 'it has')}"
+                )
         try:
             bound = self.signature.bind(*inputs, **keywords)
         except TypeError as error:
