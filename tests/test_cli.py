@@ -277,6 +277,13 @@ def test_an_unknown_property_is_a_usage_error(folder):
     assert result.exit_code == 2
 
 
+def test_selecting_what_is_ignored_is_a_usage_error(folder):
+    both = ["--select", "gradient", "--ignore", "gradient,linearity"]
+    result = gradproof("check", "good.py", *both)
+    assert "nothing is left to check" in result.stderr
+    assert result.exit_code == 2
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

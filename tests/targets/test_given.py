@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from gradproof._errors import InputError
 from gradproof.targets.given import Given, as_torch, made, parse_example, parse_option
 
 
@@ -91,3 +92,8 @@ def test_a_number_is_an_array_without_axes():
 def test_a_tensor_has_its_dtype():
     array = made(parse_example("x=3:torch.bfloat16"), seed=0)
     assert as_torch(array, "bfloat16").dtype == torch.bfloat16
+
+
+def test_a_dtype_that_there_is_not():
+    with pytest.raises(InputError, match="'float99' is neither a dtype"):
+        parse_example("x=3:float99")

@@ -108,9 +108,15 @@ def check_settings(
     seed: int | None,
 ) -> dict[str, Any]:
     """Keyword arguments of ``gp.check``, from the command line and the file."""
+    selected = properties("--select", select) or _from_file(config, "select")
+    ignored = properties("--ignore", ignore) or _from_file(config, "ignore")
+    if selected and set(selected) <= set(ignored or ()):
+        raise click.UsageError(
+            "nothing is left to check: every property that is selected is ignored too"
+        )
     settings = {
-        "select": properties("--select", select) or _from_file(config, "select"),
-        "ignore": properties("--ignore", ignore) or _from_file(config, "ignore"),
+        "select": selected,
+        "ignore": ignored,
         "seed": config.seed if seed is None else seed,
     }
     return {key: value for key, value in settings.items() if value is not None}
