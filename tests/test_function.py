@@ -6,6 +6,7 @@ import copy
 import functools
 import inspect
 import pickle
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -357,7 +358,6 @@ def test_a_forward_that_cannot_be_a_function(forward, message) -> None:
         ((), "a tuple of 0"),
         ([1.0, 2.0], "a list of 2"),
         ({"a": 1.0}, "a dict"),
-        ((1.0, None), "a tuple of 2"),
     ],
 )
 def test_a_forward_that_returns_no_array(output, came) -> None:
@@ -698,3 +698,53 @@ def test_a_method_is_no_gp_function() -> None:
             @gp.function
             def scale(self, x):
                 return x
+
+
+def test_a_rule_may_be_defined_again_under_its_name() -> None:
+    @gp.function
+    def double(x):
+        return 2 * x
+
+    @double.gradient("x")
+    def grad_x(grad_output):
+        return grad_output * 3
+
+    @double.gradient("x")
+    def grad_x(grad_output):  # noqa: F811 - as a notebook's cell that is run again
+        return grad_output * 2
+
+    ones = np.ones(2)
+    assert np.array_equal(double.gradients(ones, grad_output=ones).x, 2 * ones)
+
+    with pytest.raises(gp.DefinitionError, match="two rules for 'x'"):
+
+        @double.gradient("x")
+        def grad_y(grad_output):
+            return grad_output * 2
+
+
+def test_decorators_without_their_parentheses_or_names() -> None:
+    with pytest.raises(gp.DefinitionError, match=r'write @linear.gradient\("input"\)'):
+
+        @linear.gradient
+        def grad_input(grad_output):
+            return grad_output
+
+
+class Pair(NamedTuple):
+    first: np.ndarray
+    second: np.ndarray
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (lambda x: (x, None), "returned a tuple with a NoneType in it"),
+        (lambda x: (x, (x, x)), "returned a tuple with a tuple in it"),
+        (lambda x: Pair(x, x), "returned a Pair of 2: return the array itself"),
+    ],
+)
+def test_outputs_that_are_no_plain_arrays(output, message) -> None:
+    function = gp.function(output)
+    with pytest.raises(gp.DefinitionError, match=message):
+        function(np.ones(2))

@@ -217,6 +217,23 @@ def test_settings_come_from_files(suite):
     )
 
 
+def test_a_declared_function_that_there_is_not_fails_the_run(suite):
+    suite.makepyprojecttoml(
+        """
+        [tool.gradproof.targets."layers:Wrong"]
+        gradient_of = "layers:wrnog"
+        """
+    )
+    run = suite.runpytest_subprocess("--gradproof", "-k", "test_wrong")
+    assert run.ret == 1
+    run.stdout.fnmatch_lines(
+        [
+            '*gradient_of = "layers:wrnog" is declared of it*',
+            "*gradproof: 1 target that could not be run*",
+        ]
+    )
+
+
 def test_a_mistake_in_the_settings_is_one_of_usage(suite):
     suite.makepyprojecttoml('[tool.gradproof.targets."a:B"]\nignored = ["gradient"]\n')
     result = run(suite, "--gradproof")

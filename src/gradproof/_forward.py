@@ -92,10 +92,16 @@ def checked(function: Function[..., Any], output: Any) -> Any:
     """What the forward returned: an array, or a tuple of two or more."""
     outputs = output if isinstance(output, tuple) else (output,)
     numbers = (int, float, complex)  # what Python's own numbers give
-    arrays = all(hasattr(o, "dtype") or isinstance(o, numbers) for o in outputs)
-    if arrays and not (isinstance(output, tuple) and len(output) < 2):
-        return output
+    wrong = [o for o in outputs if not (hasattr(o, "dtype") or isinstance(o, numbers))]
+    if not wrong and (type(output) is tuple) == isinstance(output, tuple):
+        if len(outputs) > 1 or not isinstance(output, tuple):
+            return output
     kind = type(output).__name__
+    if wrong and len(outputs) > 1:
+        raise DefinitionError(
+            f"{function.__name__} returned a {kind} with a {type(wrong[0]).__name__} "
+            "in it: return arrays alone"
+        )
     came = f"{kind} of {len(output)}" if isinstance(output, list | tuple) else kind
     raise DefinitionError(
         f"{function.__name__} returned a {came}: return the array itself, or a tuple "

@@ -74,8 +74,10 @@ class Function(Generic[P, R]):
     def dispatch(self, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """The output, whatever the call is given."""
         bound, chosen = self.bind(inputs, options)
-        if self.rules and any(hasattr(value, "refuse_rules") for value in bound):
-            next(v for v in bound if hasattr(v, "refuse_rules")).refuse_rules(self)
+        for value in bound if self.rules else ():
+            # A number first: one that torch.compile leaves open has no attributes.
+            if not isinstance(value, int | float) and hasattr(value, "refuse_rules"):
+                value.refuse_rules(self)
         return backends.of(self, bound).call(self, bound, chosen)
 
     def copy(self) -> Function[P, R]:
@@ -114,6 +116,11 @@ class Function(Generic[P, R]):
             DefinitionError: for an input that does not exist or has a rule already,
                 or a parameter that nobody provides.
         """
+        if not isinstance(input, str):
+            raise DefinitionError(
+                f"{self.__name__}: a rule is for one input: write "
+                f'@{self.__name__}.gradient("{self.inputs[0]}")'
+            )
         if input not in self.inputs:
             raise DefinitionError(
                 f"{self.__name__} has no input {input!r}: "
@@ -124,7 +131,12 @@ class Function(Generic[P, R]):
             rule = Rule.of(input, rule_function, self.__name__, once=once)
             self._check_names(rule)
             before = self.rules.get(input)
-            if before and are_in_one_file(before.function, rule_function):
+            is_again = before and before.name == rule.name != "_"  # a notebook's cell
+            if (
+                before
+                and not is_again
+                and are_in_one_file(before.function, rule_function)
+            ):
                 raise DefinitionError(
                     f"{self.__name__}: two rules for {input!r}, "
                     f"{before.name} and {rule.name}: "

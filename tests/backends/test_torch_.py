@@ -449,3 +449,39 @@ def test_a_list_option_is_kept_as_it_was() -> None:
         before, factors[0] = factors[0], factors[0] + 1
         (found,) = torch.autograd.grad(output.sum(), x)
         assert found.tolist() == [before] * 3
+
+
+KEPT = {
+    "of another input": lambda x, y: y * y,
+    "mask": lambda x, y: (x > 0).to(x.dtype),
+    "constant": lambda x, y: torch.zeros_like(x) + 2,
+    "detached": lambda x, y: x.detach() * 0 + y,
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_is_kept_need_not_depend_on_what_is_differentiated(kind) -> None:
+    @gp.function
+    def f(x, y):
+        s = gp.save(s=KEPT[kind](x, y))
+        return x * s
+
+    @f.gradient("x")
+    def grad_x(grad_output, s):
+        return grad_output * s
+
+    @f.gradient("y")
+    def grad_y(grad_output, x, y):
+        return grad_output * (2 * x * y if kind == "of another input" else 0 * y)
+
+    x, y = torch.randn(3), torch.randn(3)
+    true = torch.diag(KEPT[kind](x, y))
+    assert torch.allclose(torch.func.jacfwd(lambda x: f(x, y))(x), true)
+    assert torch.allclose(torch.func.jvp(lambda x: f(x, y), (x,), (x,))[1], true @ x)
+    jacobians = torch.func.jacrev(torch.func.jacfwd(lambda x: f(x, y)))(x)
+    assert jacobians.abs().max() == 0
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, x)
+        tangent = torch.autograd.forward_ad.unpack_dual(f(dual, y)).tangent
+    assert torch.allclose(tangent, true @ x)

@@ -146,7 +146,9 @@ def _tangent(value: Any) -> Any:
         return None
     if not (value.is_floating_point() or value.is_complex()):
         return None
-    return _unpacked(value).tangent
+    primal, tangent = _unpacked(value)
+    # For one that does not depend on the inputs torch wants zeros all the same.
+    return torch.zeros_like(primal) if tangent is None else tangent
 
 
 def _unpacked(tensor: Any) -> Any:

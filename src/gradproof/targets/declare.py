@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradproof._errors import InputError
+from gradproof._errors import InputError, TargetError
 
 KEYS = (
     *("gradient_of", "reference", "rtol", "atol"),
@@ -105,11 +105,19 @@ def said_of(names: Iterable[str], declarations: Declarations) -> list[str]:
 
 
 def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The same settings, with functions where a text names one."""
+    """The same settings, with functions where a text names one.
+
+    Raises:
+        TargetError: where there is no such function.
+    """
     chosen = dict(given)
     for key in ("gradient_of", "reference"):
         if isinstance(chosen.get(key), str):
-            chosen[key] = function(chosen[key])
+            try:
+                chosen[key] = function(chosen[key])
+            except TargetError as error:
+                said = f'{key} = "{given[key]}" is declared of it'
+                raise TargetError(f"{said}, and {error}") from None
     return chosen
 
 

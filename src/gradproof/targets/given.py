@@ -12,7 +12,9 @@ from gradproof._errors import InputError
 
 FORMS = "NAME=SHAPE, NAME=SHAPE:DTYPE or NAME=SHAPE:DTYPE:LOW..HIGH, or NAME=NUMBER"
 _SHAPE = re.compile(r"\(\)|\d+(,\d+)*,?")
-_DTYPE = re.compile(r"(torch\.)?(bool|u?int(?:8|16|32|64)|float(?:16|32|64)|bfloat16|complex(?:64|128))")
+_DTYPE = re.compile(
+    r"(torch\.)?(bool|u?int(?:8|16|32|64)|float(?:16|32|64)|bfloat16|complex(?:64|128))"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,7 +96,7 @@ class Session:
             session.exitstatus = self._status(session.exitstatus)
 
     def _status(self, passed: int | pytest.ExitCode) -> int | pytest.ExitCode:
-        if self._with_findings:
+        if self._with_findings or self._not_run:
             return pytest.ExitCode.TESTS_FAILED
         if self._applied.problems():
             return pytest.ExitCode.USAGE_ERROR
@@ -105,6 +105,12 @@ class Session:
     @property
     def _with_findings(self) -> int:
         return tally(self._outcomes)["with_findings"]
+
+    @property
+    def _not_run(self) -> int:
+        """How many came to a bad end; that nothing fits one is not its own fault."""
+        kinds = [each.kind for each in self._outcomes if each.verdict is None]
+        return sum(kind != "inputs" for kind in kinds)
 
     def _check(self, config: pytest.Config) -> list[Outcome]:
         reporter = config.pluginmanager.get_plugin("terminalreporter")
@@ -134,6 +140,8 @@ class Session:
         found = self._with_findings
         if found:
             lines.append(f"{count(found, 'target')} with findings")
+        if self._not_run:
+            lines.append(f"{count(self._not_run, 'target')} that could not be run")
         colour = "red" if self._mode == FAIL else "yellow"
         for line in lines:
             terminalreporter.write_line(
