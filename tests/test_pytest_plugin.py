@@ -10,7 +10,7 @@ import pytest
 from gradproof import Verdict
 from gradproof.commands.options import report_to
 from gradproof.report import Outcome
-from gradproof.watch.pytest_only import Applied
+from gradproof.watch.only import Applied
 
 pytest_plugins = ["pytester"]
 
@@ -146,7 +146,7 @@ def test_the_report_has_the_colours_of_the_terminal(suite, monkeypatch):
 
 
 def test_a_package_that_there_is_not_fails_the_run_beside_one_that_there_is():
-    applied = Applied(["layers", "lost", "json"])
+    applied = Applied(["layers", "lost", "json"], "--gradproof-only")
     applied.add(["layers.a:Wrong", "suite:Other"], existing=["json"])
     [line] = applied.problems()
     assert line == (
@@ -157,7 +157,7 @@ def test_a_package_that_there_is_not_fails_the_run_beside_one_that_there_is():
 
 @pytest.mark.parametrize(("existing", "count"), [([], 1), (["layers"], 0)])
 def test_where_nothing_is_applied_a_package_need_only_be_there(existing, count):
-    applied = Applied(["layers"])
+    applied = Applied(["layers"], "--gradproof-only")
     applied.add([], existing=existing)
     assert len(applied.problems()) == count
 

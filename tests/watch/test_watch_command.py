@@ -150,3 +150,12 @@ def test_a_damaged_record_is_no_crash(folder):
     result = gradproof(folder, "check", "calls.npz")
     assert "calls.npz cannot be read" in " ".join(result.stdout.split())
     assert result.returncode == 2
+
+
+def test_a_package_that_nothing_is_of_is_said(folder):
+    run = gradproof(folder, "watch", "--only", "trian", "train.py")
+    assert run.returncode == 2
+    assert run.stderr.splitlines() == [
+        "gradproof: --only trian: 2 targets were applied, and none is of package "
+        "'trian'; did you mean train?"
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -42,7 +41,10 @@ def _unmatched(
     modules: Sequence[str],
     packages: Sequence[str],
 ) -> Iterator[Note]:
-    met = {one.pattern: fnmatch.filter(names, one.pattern) for one in declarations}
+    met = {
+        one.pattern: [name for name in names if declare.fits(name, one.pattern)]
+        for one in declarations
+    }
     declared = {name for those in met.values() for name in those}
     others = [name for name in names if name not in declared]
     for pattern, those in met.items():

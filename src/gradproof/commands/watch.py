@@ -93,6 +93,7 @@ def watch(
     settings = shared.check_settings(config, select, ignore, seed)
     said = shared.declarations(config, inputs_files)
 
+    from gradproof.watch.only import Applied
     from gradproof.watch.recorder import Recorder
     from gradproof.watch.verdicts import How
 
@@ -109,13 +110,19 @@ def watch(
     if record:
         _save(recorder, record)
         sys.exit(status)
+    applied = Applied(only, "--only")
+    applied.look(recorder)
     outcomes = [found] if found else _outcomes(recorder, how)
+    problems = applied.problems()
+    for line in problems:
+        print(f"gradproof: {line}", file=_stderr())
     chosen = output_format or config.output_format or shared.DEFAULT_FORMAT
     ending = notes([each.target for each in outcomes], said)
-    _say(outcomes, chosen, _stderr(), ending)
+    if outcomes or not problems:
+        _say(outcomes, chosen, _stderr(), ending)
     if report:
         shared.report_to(report, outcomes, ending)
-    sys.exit(status or shared.exit_code(outcomes))
+    sys.exit(status or shared.exit_code(outcomes) or (2 if problems else 0))
 
 
 def _run(

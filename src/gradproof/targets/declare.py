@@ -94,13 +94,23 @@ def settings(
 
 def matching(name: str, declarations: Declarations) -> list[Declared]:
     """What is said about the target of that name."""
-    return [one for one in declarations if fnmatch.fnmatchcase(name, one.pattern)]
+    return [one for one in declarations if fits(name, one.pattern)]
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a pattern is of a target: of ``src/a/b.py:F`` is ``a.b:F``, too."""
+    source, _, found = name.partition(":")
+    spellings = [name]
+    if source.endswith(".py"):
+        parts = source.removesuffix(".py").replace("\\", "/").split("/")
+        spellings += [f"{'.'.join(parts[i:])}:{found}" for i in range(len(parts))]
+    return any(fnmatch.fnmatchcase(one, pattern) for one in spellings)
 
 
 def said_of(names: Iterable[str], declarations: Declarations) -> list[str]:
     """One line for each declaration that changes what is checked of these targets."""
     names = list(names)
-    used = [one for one in declarations if fnmatch.filter(names, one.pattern)]
+    used = (d for d in declarations if any(fits(name, d.pattern) for name in names))
     return [str(one) for one in used if str(one)]
 
 

@@ -20,7 +20,7 @@ from gradproof.commands import options
 from gradproof.commands.notes import notes
 from gradproof.report import Outcome
 from gradproof.report._words import count, tally
-from gradproof.watch.pytest_only import Applied
+from gradproof.watch.only import Applied
 from gradproof.watch.recorder import Recorder
 from gradproof.watch.verdicts import TIMEOUT, How, outcomes
 
@@ -43,7 +43,7 @@ class Session:
         self._how = _how(config)
         only = given.gradproof_only or config.getini("gradproof_only")
         self._recorder = Recorder(only)
-        self._applied = Applied(only)
+        self._applied = Applied(only, "--gradproof-only")
         self._stack = contextlib.ExitStack()
         is_worker = "PYTEST_XDIST_WORKER" in os.environ
         if is_worker or not getattr(given, "numprocesses", None):  # no controller

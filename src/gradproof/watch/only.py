@@ -1,4 +1,4 @@
-"""Whether ``--gradproof-only`` left anything: a name spelt wrongly must not pass."""
+"""Whether what was asked for is there at all: a name spelt wrongly must not pass."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from gradproof.watch.recorder import Recorder
 
 
 class Applied:
-    """What the tests applied, of the packages asked for and of others.
+    """What was applied, of the packages asked for and of others.
 
     Args:
         only: the packages asked for; everything if there is none.
+        option: how they were asked for.
     """
 
-    def __init__(self, only: Sequence[str]):
+    def __init__(self, only: Sequence[str], option: str):
         self._only = tuple(only)
+        self._option = option
         self.names: set[str] = set()
         self.existing: set[str] = set()
 
@@ -47,11 +49,11 @@ class Applied:
 
     def _problem(self, package: str) -> str:
         if not self.names:
-            return f"--gradproof-only {package}: there is no package of that name"
+            return f"{self._option} {package}: there is no package of that name"
         applied = count(len(self.names), "target")
         were = "was" if len(self.names) == 1 else "were"
         return (
-            f"--gradproof-only {package}: {applied} {were} applied, and none is of "
+            f"{self._option} {package}: {applied} {were} applied, and none is of "
             f"package {package!r}; {self._guess(package)}"
         )
 
