@@ -47,7 +47,8 @@ def load_object(target: Target) -> Any:
     names = vars(module)
     if target.name in names:
         return names[target.name]
-    close = get_close_matches(str(target.name), names, n=1)
+    likely = [n for n, value in names.items() if not isinstance(value, ModuleType)]
+    close = get_close_matches(str(target.name), likely, n=1)
     next_step = (
         f"did you mean {close[0]}?"
         if close
