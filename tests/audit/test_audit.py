@@ -58,6 +58,38 @@ class Gated(Base):
         return torch.nn.functional.silu(a) * b
 
 
+class BatchNorm(Base):
+    @staticmethod
+    def forward(
+        ctx, x, weight, bias, running_mean, running_var, training, momentum, eps
+    ):
+        mean, var = x.mean(0), x.var(0, unbiased=False)
+        if training:
+            running_mean.mul_(1 - momentum).add_(mean.detach(), alpha=momentum)
+            running_var.mul_(1 - momentum).add_(var.detach(), alpha=momentum)
+        else:
+            mean, var = running_mean, running_var
+        return (x - mean) * (var + eps).rsqrt() * weight + bias
+
+
+class Embed(Base):
+    @staticmethod
+    def forward(ctx, table, ids, padding_idx):
+        return table[ids] * (ids != padding_idx).unsqueeze(-1)
+
+
+class Rows(Base):
+    @staticmethod
+    def forward(ctx, x, row_idx):
+        return x[row_idx].exp()
+
+
+class Scaled(Base):
+    @staticmethod
+    def forward(ctx, x, weight1, weight2):
+        return x * weight1 * weight2
+
+
 class Strange(Base):
     @staticmethod
     def forward(ctx, x, solver):
@@ -69,6 +101,11 @@ FOUND = {
     Heads: "float64[2, 6, 5, 4], float64[2, 6, 5, 4], float64[2, 6, 5, 4]",
     Pick: "float64[5, 4], int64[5]",
     Power: "float64[5, 4], 0.5, 'sum'",
+    BatchNorm: "float64[5, 4], float64[4], float64[4], float64[4], float64[4], "
+    "False, 0.5, 1e-05",
+    Embed: "float64[5, 4], int64[5], 0",
+    Rows: "float64[5, 4], int64[5]",
+    Scaled: "float64[5, 4], float64[4], float64[4]",  # not [6] spread to [7, 6]
     Gated: "float64[5, 4], float64[5, 4]",  # after an a, b is no bias
 }
 

@@ -49,7 +49,9 @@ def test_only_who_has_a_ctx_is_told_of_mark_dirty() -> None:
     )
     assert "write to a copy of it" in of_pair
     assert "ctx" not in of_pair
-    assert "ctx.mark_dirty" in hint("mutation", WritesItsInput, matrix(3, 4))
+    assert "ctx.mark_dirty and return it" in hint(
+        "mutation", WritesItsInput, matrix(3, 4)
+    )
 
 
 def test_what_to_keep_is_said_in_the_words_of_each_way() -> None:

@@ -35,6 +35,19 @@ def embedding(wrong):
     return Embedding
 
 
+@defect(
+    "an embedding that is right while no token comes twice",
+    inputs=lambda: [torch.tensor([3, 1, 0]), *normal((5, 4))],
+    proof=differs_from_autograd(
+        functional.embedding, at=lambda tokens, table: (torch.tensor([3, 1, 3]), table)
+    ),
+    fails="sizes",
+    input="table",
+)
+def embedding_of_other_tokens(wrong):
+    return embedding(wrong)
+
+
 def _both_writers_get_a_gradient(case, inputs) -> bool:
     """Of two writes to one row only the last is in the output."""
     source, _ = inputs()

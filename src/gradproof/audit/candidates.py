@@ -26,6 +26,7 @@ FIRST_SHAPES: dict[int, Shape] = {
     0: (),
 }
 SCALARS: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    (r".+_(idx|index)", (0, 1)),
     (r"dim|axis", (-1, 1)),
     (r"eps(ilon)?|tol|.*_eps", (1e-5,)),
     (r"p|drop(out)?(_p|_prob|_rate)?", (0.5,)),
@@ -48,9 +49,11 @@ TENSORS = re.compile(
     r"x\d?|y\d?|z|a|b|u|v|q|k|v|w|input\d?|inputs?_?|tensor|feat(ure)?s?|logits?|"
     r"(in)?data|query|key|value|weights?|bias|kernel|target|mask|index|indices|labels?"
 )
-VECTORS = re.compile(r"b|bias\d?|beta|shift|running_.*|mean|var")
+VECTORS = re.compile(r"b|bias\d?|beta|shift|(running|moving)_.*|mean|var")
 WEIGHTS = re.compile(r"w\d?|weights?\d?|kernel|gamma|scale|matrix|proj.*")
-INDICES = re.compile(r"ind(ex|ices)|idx|labels?|targets?|ids?|perm|y_true|segment.*")
+INDICES = re.compile(
+    r"(.+_)?(ind(ex|ices)|idx)|labels?|targets?|ids?|perm|y_true|segment.*"
+)
 MASKS = re.compile(r".*mask.*")
 
 
@@ -79,6 +82,9 @@ Candidate = tuple[int, Any]  # how far-fetched it is, and an Array or a plain va
 
 def first_shapes(clue: Clue) -> list[tuple[int, Shape]]:
     """Shapes for the first tensor; what the source says goes before all."""
+    if clue.is_per_channel and clue.rank is None:
+        shapes = [one for one in FIRST_SHAPES.values() if len(one) > 1]
+        return list(enumerate(shapes))
     if clue.rank is not None:
         return [(0, FIRST_SHAPES.get(clue.rank, (2,) * clue.rank))]
     return [(cost, shape) for cost, shape in enumerate(FIRST_SHAPES.values())]
@@ -96,7 +102,8 @@ def candidates(clue: Clue, first: Shape) -> list[Candidate]:
         return annotated + found
     if clue.texts:
         return [(0, text) for text in dict.fromkeys(clue.texts)] + found
-    plain = [] if clue.is_tensor else list(_by_name(clue))
+    selects = clue.is_index and INDICES.fullmatch(clue.name.lower())
+    plain = [] if clue.is_tensor or selects else list(_by_name(clue))
     if plain:
         found += [(cost, value) for cost, value in enumerate(plain)]
         extra = 2
@@ -155,7 +162,9 @@ def _shapes(clue: Clue, name: str, first: Shape) -> Sequence[Shape]:
     vectors = [last, (OUT,), first[1:2]]
     matrices = [(OUT, *last), (*last, OUT)] if first else []
     convolution = [(OUT, *first[1:2], *(3,) * (len(first) - 2))]
-    if VECTORS.fullmatch(name) and (clue.after.lower(), name) != ("a", "b"):
+    if clue.is_per_channel and (VECTORS.fullmatch(name) or WEIGHTS.fullmatch(name)):
+        ordered = [first[1:2], *vectors]
+    elif VECTORS.fullmatch(name) and (clue.after.lower(), name) != ("a", "b"):
         ordered = [(OUT,), *vectors, first]
     elif WEIGHTS.fullmatch(name):
         ordered = [*matrices[:1], *vectors, *matrices, *convolution, first]

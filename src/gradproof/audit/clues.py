@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,6 +68,7 @@ TENSOR_ATTRIBUTES = frozenset(
     ]
 )
 RANK_BY_METHOD = {"t": 2, "mm": 2, "bmm": 3}
+RUNNING = re.compile(r"running_|moving_")
 INDEX_METHODS = (
     "gather",
     "index_select",
@@ -96,6 +98,7 @@ class Clue:
         near: what the numbers in it are about, or None.
         texts: the texts that it is compared with.
         after: the name of the parameter before it.
+        is_per_channel: running statistics stand beside it, one to a channel.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Clue:
     near: float | None = None
     texts: list[str] = field(default_factory=list)
     after: str = ""
+    is_per_channel: bool = False
 
     def as_tensor(self) -> Clue:
         """What is known if it is to be a tensor; the same if it cannot be or must."""
@@ -134,6 +138,9 @@ def clues(forward: Callable[..., Any], skip: int) -> list[Clue]:
         for after, p in zip(names, parameters, strict=False)
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
+    if any(RUNNING.match(clue.name.lower()) for clue in found):
+        for clue in found:
+            clue.is_per_channel = True
     tree = source_tree(forward)
     if tree is not None:
         by_name = {clue.name: clue for clue in found}

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from gradproof._rule import broadcasts
 from gradproof.audit import clues as read
 from gradproof.audit.candidates import Array, Candidate, candidates, first_shapes
 
@@ -35,6 +36,7 @@ class Attempt:
         error: what the forward raised, or None.
         line: the last line of the forward that was reached.
         fails_backward: whether the backward raised.
+        is_spread: whether the output is the first tensor broadcast to another's shape.
     """
 
     arguments: tuple[Any, ...]
@@ -44,11 +46,12 @@ class Attempt:
     error: str | None = None
     line: int = 0
     fails_backward: bool = False
+    is_spread: bool = False
 
     @property
-    def rank(self) -> tuple[int, bool, int]:
+    def rank(self) -> tuple[int, bool, bool, int]:
         """What makes one better than another; the smallest is the best."""
-        return self.unused, self.fails_backward, self.cost
+        return self.unused, self.fails_backward, self.is_spread, self.cost
 
     def __str__(self) -> str:
         return ", ".join(map(_text, self.arguments))
@@ -168,7 +171,12 @@ def _try(signature: Signature, attempt: Attempt) -> Attempt:
         for position, value in enumerate(made)
         if isinstance(value, torch.Tensor) and value.is_floating_point()
     )
-    return _with(attempt, unused=unused, fails_backward=not _goes_back(outputs))
+    return _with(
+        attempt,
+        unused=unused,
+        fails_backward=not _goes_back(outputs),
+        is_spread=_is_spread(made, outputs),
+    )
 
 
 def _miss(attempt: Attempt, error: Exception, file: str) -> Attempt:
@@ -200,6 +208,15 @@ def _matters(
         return True
     pairs = zip(outputs, moved, strict=False)
     return any(a.shape != b.shape or not torch.equal(a, b) for a, b in pairs)
+
+
+def _is_spread(made: Sequence[Any], outputs: Sequence[torch.Tensor]) -> bool:
+    """Whether the first tensor was broadcast to the shape of another, by our choice."""
+    shapes = [one.shape for one in _floating(made)]
+    if not shapes:
+        return False
+    first, output = shapes[0], outputs[0].shape
+    return output != first and output in shapes and broadcasts(first, output)
 
 
 def _goes_back(outputs: Sequence[torch.Tensor]) -> bool:

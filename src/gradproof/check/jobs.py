@@ -27,6 +27,7 @@ from gradproof.targets.examples import Example
 
 AT_FULL_SIZE = ("shape", "linearity", "gradient", "sizes")
 LARGE = 4096
+ABOUT_THE_VALUE = ("shape", "linearity", "gradient")  # what they blame is not right
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +186,7 @@ def _run(one: Property, session: Session) -> Outcome:
     if session.stopped is not None and one.name != session.stopped:
         return Outcome(status="skipped", detail="backward raises, see the finding")
     if one.needs_right_gradient and session.blamed:
-        return Outcome(status="skipped", detail="needs a right gradient")
+        return Outcome(status="skipped", detail=_in_the_way(session))
     try:
         return one.run(session)
     except TargetCrash as crash:
@@ -195,6 +196,14 @@ def _run(one: Property, session: Session) -> Outcome:
             session.stopped = "shape"  # the engine refuses what shape has found
             return Outcome(status="skipped", detail="backward raises, see the finding")
         return crashes.outcome(one.name, session, crash)
+
+
+def _in_the_way(session: Session) -> str:
+    """Why what needs a right gradient does not run: a right one may not stay right."""
+    later = {by for by in session.blamed.values() if by not in ABOUT_THE_VALUE}
+    if len(later) < len(set(session.blamed.values())):
+        return "needs a right gradient"
+    return f"{' and '.join(sorted(later))} failed, see the finding"
 
 
 def _does_not_run(job: Job, crash: TargetCrash) -> TargetError:

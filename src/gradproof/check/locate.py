@@ -50,6 +50,25 @@ def locate(session: Session, trial: Trial, index: int) -> Region | None:
     return min(regions, key=lambda region: int(region.mask.sum()), default=None)
 
 
+def named_twice(session: Session, region: Region) -> str | None:
+    """The whole numbers that name just the wrong slices, each more than once.
+
+    A slice that they name once must be right, or repetition is not what matters.
+    """
+    target = session.target
+    for position in range(target.count):
+        array = None if position in target.active else target.array(position)
+        if array is None or not np.issubdtype(array.dtype, np.integer):
+            continue
+        values, counts = np.unique(array, return_counts=True)
+        repeated = set(values[counts > 1].tolist())
+        for axis in range(region.mask.ndim if len(repeated) < len(values) else 0):
+            others = tuple(one for one in range(region.mask.ndim) if one != axis)
+            if set(np.nonzero(region.mask.any(axis=others))[0].tolist()) == repeated:
+                return target.described[position].split(": ")[0]
+    return None
+
+
 class _Search:
     """Probes of parts of one input, with the gradient that is known already."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ADDS_UP = "what is read from one place twice adds up there: += or index_add"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
@@ -30,7 +32,7 @@ class Wording:
 
 TORCH = Wording(
     keep="keep what backward needs on ctx, with ctx.save_for_backward",
-    declare=", or declare it with ctx.mark_dirty",
+    declare=", or declare it with ctx.mark_dirty and return it",
     refuse="mark backward @once_differentiable",
     subsets="each gradient stands under its own ctx.needs_input_grad[i], and what it "
     "needs is saved for it",

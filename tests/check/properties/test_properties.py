@@ -320,6 +320,127 @@ def test_mutation_accepts_what_is_declared() -> None:
     assert gp.check(AddOne, pair()[0]).ok
 
 
+class Centre(torch.autograd.Function):
+    """x less its mean, and the running mean that it keeps as batch_norm does."""
+
+    declares = True
+
+    @classmethod
+    def update(cls, ctx, x, running_mean):
+        running_mean.mul_(0.9).add_(x.detach().mean(0), alpha=0.1)
+        if cls.declares:
+            ctx.mark_dirty(running_mean)
+        ctx.mark_non_differentiable(running_mean)
+        ctx.save_for_backward(x)
+        return (x - x.mean(0)) ** 2, running_mean
+
+    @staticmethod
+    def forward(ctx, x, running_mean):
+        return Centre.update(ctx, x, running_mean)
+
+    @staticmethod
+    def backward(ctx, grad_output, _):
+        (x,) = ctx.saved_tensors
+        grad = 2 * grad_output * (x - x.mean(0))
+        return grad - grad.mean(0), None
+
+
+class CentreUndeclared(Centre):
+    declares = False
+
+    @staticmethod
+    def forward(ctx, x, running_mean):
+        return CentreUndeclared.update(ctx, x, running_mean)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int64])
+def test_a_running_statistic_may_be_written_where_it_is_declared(dtype) -> None:
+    class Counts(Centre):
+        @staticmethod
+        def forward(ctx, x, count):
+            ctx.save_for_backward(x)
+            ctx.mark_dirty(count.add_(1))
+            ctx.mark_non_differentiable(count)
+            return (x - x.mean(0)) ** 2, count
+
+    statistic = torch.zeros(4, dtype=dtype)
+    target = Centre if dtype == torch.float64 else Counts
+    verdict = gp.check(target, pair()[0], statistic)
+    assert verdict.ok, str(verdict)
+
+    def wrapped(x, running_mean):
+        return target.apply(x, running_mean)[0]
+
+    verdict = gp.check(wrapped, pair()[0], statistic, select=["mutation"])
+    assert verdict.ok, str(verdict)
+
+
+def test_a_write_of_the_forward_keeps_nothing_else_from_being_checked() -> None:
+    verdict = gp.check(CentreUndeclared, pair()[0], torch.zeros(4, dtype=torch.float64))
+    assert [(f.property, f.input) for f in verdict.findings] == [
+        ("mutation", "running_mean")
+    ]
+    status = {check.property: check.status for check in verdict.checks}
+    assert status["sizes"] == status["second-order"] == status["layout"] == "passed"
+
+
+def test_what_is_skipped_says_whether_the_gradient_was_wrong() -> None:
+    class WritesGradient(Multiply):
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, y = ctx.saved_tensors
+            grads = grad_output * y, grad_output * x
+            grad_output.zero_()
+            return grads
+
+    class Wrong(Multiply):
+        @staticmethod
+        def backward(ctx, grad_output):
+            x, y = ctx.saved_tensors
+            return grad_output * y, 3 * grad_output * x
+
+    def why(target):
+        verdict = gp.check(target, *pair())
+        return {c.detail for c in verdict.checks if c.property == "layout"}
+
+    assert why(WritesGradient) == {"mutation failed, see the finding"}
+    assert why(Wrong) == {"needs a right gradient"}
+
+
+def looked_up(wrong):
+    class Embedding(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, table, ids):
+            ctx.save_for_backward(ids)
+            ctx.shape = table.shape
+            return table[ids]
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (ids,) = ctx.saved_tensors
+            grad = grad_output.new_zeros(ctx.shape)
+            return grad.index_put((ids,), grad_output, accumulate=not wrong), None
+
+    return Embedding
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_repeated_indices_are_named_where_they_are_what_is_wrong(seed) -> None:
+    table = torch.randn(7, 3, dtype=torch.float64, generator=torch.manual_seed(0))
+    once = torch.tensor([[1, 2, 0], [4, 5, 6]])
+    (finding,) = gp.check(looked_up(True), table, once, seed=seed).findings
+    assert finding.property == "sizes"
+    assert "with repeated indices" in finding.message
+    assert "1031" not in f"{finding.message}{finding.where}"
+    assert "index_add" in finding.hint
+    twice = torch.tensor([[1, 2, 2], [4, 5, 6]])
+    (finding,) = gp.check(looked_up(True), table, twice, seed=seed).findings
+    assert (finding.property, finding.where) == ("gradient", "row 2")
+    assert "'ids' has repeated indices" in finding.hint
+    for ids in (once, twice):
+        assert gp.check(looked_up(False), table, ids, seed=seed).ok
+
+
 def test_mutation_catches_a_buffer_that_is_updated_twice() -> None:
     class Counts(torch.autograd.Function):
         @staticmethod

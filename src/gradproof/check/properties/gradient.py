@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from gradproof.check import coarse
 from gradproof.check.diagnose import diagnose, evidence_for, unexplained
-from gradproof.check.locate import locate
+from gradproof.check.locate import locate, named_twice
 from gradproof.check.properties import Outcome, define
 from gradproof.check.session import Session
 from gradproof.check.targets import Arrays, TargetCrash
 from gradproof.check.trial import Trial, probe
 from gradproof.check.verdict import Finding
 from gradproof.check.witnesses.hearing import hear
+from gradproof.check.wording import ADDS_UP
 
 SWAMPED = 1e-6
 BLUNT = 1e-6  # differences that see no less are not asked where better is known
@@ -181,6 +182,9 @@ def _finding(session: Session, trial: Trial, index: int) -> Finding:
         diagnosis = "partial"
         message = f"the gradient of {name!r} is wrong in {region.words} only"
         hint = "look for a mask, a boundary or a case that the formula leaves out"
+        indices = named_twice(session, region)
+        if indices is not None:
+            hint = f"just there {indices!r} has repeated indices: {ADDS_UP}"
     else:
         diagnosis, message = None, f"the gradient of {name!r} is wrong"
         hint = unexplained(trial.error)

@@ -21,7 +21,8 @@ def check(session: Session) -> Outcome:
     if writes is None:
         return Outcome(status="unsupported", detail="its arrays cannot be written")
     for write in writes:
-        session.blamed.setdefault(write.input or write.what, "mutation")
+        if write.stage != "forward":  # every forward here is given its own copies
+            session.blamed.setdefault(write.input or write.what, "mutation")
     return Outcome(
         findings=tuple(_finding(write, target.wording) for write in writes),
         detail="inputs, outputs and incoming gradients against copies of them",

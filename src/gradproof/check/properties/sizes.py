@@ -19,7 +19,9 @@ from gradproof.check.targets import Arrays, Gradients, Target, TargetCrash
 from gradproof.check.targets._quietly import quietly
 from gradproof.check.trial import SAFETY, Trial, norm, probe
 from gradproof.check.verdict import Finding
+from gradproof.check.wording import ADDS_UP
 
+REPEATED = "repeated indices"
 MAY_REFUSE = (sizes.BROADCAST, ranks.ONE_MORE)  # what it was not given
 
 
@@ -39,6 +41,8 @@ def check(session: Session) -> Outcome:
             found = _judge(session.elsewhere(target), what, shapes)
         tried[what] = tried.get(what, True) and not found
         for finding in found:
+            if what == REPEATED and not _is_explained(findings.get(str(finding.input))):
+                findings[str(finding.input)] = finding  # it is seen at the given sizes
             findings.setdefault(str(finding.input), finding)
     if not tried:
         return Outcome(
@@ -81,7 +85,12 @@ def _targets(session: Session) -> Iterator[tuple[str, str, Target]]:
             target = session.target.with_values(repeated)
         except (TargetCrash, GradproofError):
             return
-        yield "repeated indices", "with repeated indices", target
+        yield REPEATED, f"with {REPEATED}", target
+
+
+def _is_explained(finding: Finding | None) -> bool:
+    """Whether a mistake was named, not only a place."""
+    return finding is not None and finding.diagnosis not in (None, "partial")
 
 
 def _deeper(session: Session) -> Iterator[tuple[str, str, Target]]:
@@ -188,7 +197,7 @@ def _finding(session: Session, trial: Trial, index: int, at: str) -> Finding:
         if ranks.ONE_MORE in at:
             hint = "the forward takes it: count dimensions from the end, or refuse it"
         elif at.startswith("with"):
-            hint = "what is read from one place twice adds up there: += or index_add"
+            hint = ADDS_UP
     return Finding(
         property="sizes",
         input=name,

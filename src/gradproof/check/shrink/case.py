@@ -72,9 +72,21 @@ class Case:
 
 
 def judge(
-    session: Session, finding: Finding, place: Place, purpose: str
+    session: Session,
+    finding: Finding,
+    place: Place,
+    purpose: str,
+    least_error: float = 0.0,
 ) -> Case | None:
-    """The case at a place, None where it does not show what was found."""
+    """The case at a place, None where it does not show what was found.
+
+    Args:
+        session: the check.
+        finding: what was found.
+        place: where to look.
+        purpose: names the random stream.
+        least_error: the relative error that it takes to be what was found.
+    """
     put = place.put(session, purpose)
     if put is None:
         return None
@@ -110,13 +122,15 @@ def judge(
             wanted=wanted,
             layout=layout,
         )
-        shown = _shows(there, finding, case)
+        shown = _shows(there, finding, case, least_error)
         if shown is not None:
             return shown
     return None
 
 
-def _shows(session: Session, finding: Finding, case: Case) -> Case | None:
+def _shows(
+    session: Session, finding: Finding, case: Case, least_error: float
+) -> Case | None:
     if finding.property == "shape":
         raw = _raw_problem(case)
         if raw is not None:
@@ -137,7 +151,8 @@ def _shows(session: Session, finding: Finding, case: Case) -> Case | None:
         bounded = broken and has_bounded_slopes(session, case.primals, index)
         return case if bounded else None
     trial = _trial(session, case, claimed)
-    return None if trial.agrees or not trial.settled else case
+    is_shown = not trial.agrees and trial.settled and not trial.error < least_error
+    return case if is_shown else None
 
 
 def completed(session: Session, case: Case) -> Case | None:

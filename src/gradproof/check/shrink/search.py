@@ -14,13 +14,22 @@ from gradproof.check.targets import TargetCrash
 from gradproof.check.verdict import Finding
 
 TRIES = 40  # calls that are judged
+OF_ITS_ORDER = 0.1  # of the finding's error: what is smaller may be another mistake
 SMALL = (1, 2, 3)
 DRAWS = 2  # of the values, where a few elements may miss the wrong ones
 
 
 def smallest(session: Session, finding: Finding) -> Case | None:
     """The smallest case that shows a finding, None where no single call does."""
-    search = _Search(session, finding)
+    least = 0.0 if finding.error is None else OF_ITS_ORDER * finding.error
+    found = _smallest(session, finding, least)
+    if found is None and least:  # few elements may be off by less than many
+        return _smallest(session, finding, 0.0)
+    return found
+
+
+def _smallest(session: Session, finding: Finding, least_error: float) -> Case | None:
+    search = _Search(session, finding, least_error)
     found = sizes.dimensions(session)
     start = next(filter(search.shows, _starts(session, finding, found)), None)
     if start is None or search.best is None:
@@ -34,9 +43,10 @@ def smallest(session: Session, finding: Finding) -> Case | None:
 class _Search:
     """Judges places, at most so many, and keeps the last case that showed it."""
 
-    def __init__(self, session: Session, finding: Finding):
+    def __init__(self, session: Session, finding: Finding, least_error: float):
         self._session = session
         self._finding = finding
+        self._least = least_error
         self._left = TRIES
         self.best: Case | None = None
 
@@ -46,7 +56,8 @@ class _Search:
             if self._left <= 0:
                 return False
             self._left -= 1
-            case = judge(self._session, self._finding, place, f"shrink {draw}")
+            purpose = f"shrink {draw}"
+            case = judge(self._session, self._finding, place, purpose, self._least)
             if case is not None:
                 self.best = case
                 return True

@@ -6,11 +6,14 @@ dtype before anyone can look, so here the backward is called directly.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+from torch.autograd.function import FunctionCtx
 
 from gradproof.check.targets import RawGradient, TargetCrash
 
@@ -86,12 +89,28 @@ def _reaching(graph: Graph) -> tuple[dict[int, tuple[Any, ...]], Exception | Non
     return reaching, None
 
 
-def declared_writes(passed: dict[str, torch.Tensor]) -> set[str]:
-    """Inputs that a forward wrote and declared with ``ctx.mark_dirty``.
+_listening = threading.Lock()
 
-    Such an input has become an output: its history begins at the hand-written node.
+
+@contextlib.contextmanager
+def declared_writes() -> Iterator[list[torch.Tensor]]:
+    """The tensors that forwards declare with ``ctx.mark_dirty`` meanwhile.
+
+    The graph tells only of those that are differentiated, so the calls are heard.
     """
-    return {name for name, t in passed.items() if hasattr(t.grad_fn, "_forward_cls")}
+    declared: list[torch.Tensor] = []
+    with _listening:
+        mark_dirty = FunctionCtx.mark_dirty
+
+        def heard(context: Any, *tensors: torch.Tensor) -> None:
+            declared.extend(tensors)
+            mark_dirty(context, *tensors)
+
+        FunctionCtx.mark_dirty = heard  # type: ignore[assignment, method-assign]
+        try:
+            yield declared
+        finally:
+            FunctionCtx.mark_dirty = mark_dirty  # type: ignore[method-assign]
 
 
 def _of_node(

@@ -97,16 +97,18 @@ class TorchTarget(TorchSource):
         for name, tensor in zip(self.names, passed, strict=True):
             watch.add(f"input {name!r}", tensor, name)
         arguments = self._rebuild(passed)
-        for name, tensor in self._other_tensors(arguments):
+        others = self._other_tensors(arguments)
+        for name, tensor in others:
             watch.add(f"input {name!r}", tensor, name)
         buffers = self._fresh_buffers()
         training = self.is_module and self.target.training
         for name, buffer in buffers.items():
             if not training:  # in training a module's forward may update its buffers
                 watch.add(f"buffer {name!r}", buffer)
-        with torch.enable_grad(), blame("forward"):
+        given = [*zip(self.names, passed, strict=True), *others]
+        with torch.enable_grad(), blame("forward"), nodes.declared_writes() as dirty:
             outputs = self._differentiable(self._call(passed, arguments, buffers))
-        declared = nodes.declared_writes(dict(zip(self.names, passed, strict=True)))
+        declared = {name for name, one in given if any(one is d for d in dirty)}
         found = [w for w in watch.changes("forward") if w.input not in declared]
         incoming = self.incoming(outputs, cotangents)
         for name, buffer in buffers.items():
