@@ -279,6 +279,12 @@ def test_a_package_is_audited_and_what_is_missing_is_said(tmp_path):
     assert "declared  pack.ops:*: without gradient, sizes (meant)" in result.stdout
 
 
+def test_a_file_is_for_another_command(tmp_path):
+    run = audit(tmp_path, "layers.py")
+    assert "layers.py is a file: it is for gradproof check" in run.stdout
+    assert run.returncode == 2
+
+
 def test_a_package_that_is_not_there(tmp_path):
     result = audit(tmp_path, "--output-format=concise")
     assert "there is no package pack to import" in result.stdout

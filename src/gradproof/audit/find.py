@@ -56,9 +56,12 @@ def modules(package: str) -> Iterator[str]:
     except (ImportError, ValueError):
         spec = None
     if spec is None:
+        is_file = package.endswith(".py")
         raise TargetError(
-            f"there is no package {package} to import; install it, or run from the "
-            "folder that holds it"
+            f"{package} is a file: it is for gradproof check"
+            if is_file
+            else f"there is no package {package} to import; install it, or run from "
+            "the folder that holds it"
         )
     if not spec.submodule_search_locations:
         yield package
