@@ -143,3 +143,8 @@ def test_the_attributes_that_are_read_are_watched_and_not_the_others() -> None:
     assert key() == before
     config.rate = 2.0
     assert key() != before
+
+
+def test_functions_of_libraries_are_not_watched() -> None:
+    """A call of ``gp.grad`` costs more where something is."""
+    assert watched(lambda x: np.sum(np.exp(x)) + np.linalg.norm(x)) is tuple

@@ -21,6 +21,7 @@ _CODE = (
     types.BuiltinFunctionType,
     type,
 )
+_LIBRARIES = {"numpy", "torch", "jax", "jaxlib", "scipy"}
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 LARGEST = 64  # numbers of an array that source may list as a constant
 _FUNCTIONS = 64  # that are gone into, for one
@@ -221,9 +222,12 @@ def _key(value: Any, depth: int) -> Hashable:
 
 def _is_code(read: Read) -> bool:
     try:
-        return isinstance(read.value(), _CODE)
+        value = read.value()
     except LookupError:
         return False  # it may yet come
+    library = type(value).__module__.partition(".")[0]
+    is_theirs = library in _LIBRARIES and callable(value)
+    return isinstance(value, _CODE) or (is_theirs and not hasattr(value, "parameters"))
 
 
 def _plain(function: Any) -> Iterator[tuple[types.FunctionType, Any]]:
