@@ -188,3 +188,102 @@ def test_more_rows_than_labels() -> None:
 def test_sizes_that_differ_are_not_said_to_be_equal() -> None:
     derivation = gp.derive(lambda x, w: np.sum(x @ w), R((3, 3)), R((3, 3)))
     assert "shape" not in "".join(derivation.from_one.assumed)
+
+
+# What depends on a size in one axis, or in two at once, leaves the others free.
+
+
+def rotary(x, cos, sin):
+    a, b = x[..., ::2], x[..., 1::2]
+    parts = [a * cos - b * sin, a * sin + b * cos]
+    return np.stack(parts, axis=-1).reshape(x.shape)
+
+
+def convolved(x, w):
+    n = x.shape[0] - w.shape[0] + 1
+    return sum(x[i : i + n] * w[i] for i in range(w.shape[0]))
+
+
+def low_rank(U, d, b):
+    y = b / d
+    M = np.eye(U.shape[1]) + U.T @ (U / d[:, None])
+    return y - U / d[:, None] @ np.linalg.solve(M, U.T @ y)
+
+
+def log_density(A, x):
+    S = A @ A.T + np.eye(A.shape[0])
+    return -0.5 * np.linalg.slogdet(S)[1] - 0.5 * x @ np.linalg.solve(S, x)
+
+
+def recurrent(x, h, W, U):
+    for t in range(x.shape[0]):
+        h = np.tanh(x[t] @ W + h @ U)
+    return h
+
+
+def far_from_singular(A):
+    return np.linalg.inv(A + 9 * np.eye(A.shape[0]))
+
+
+def weighed_by_place(x):
+    return np.sort(x) * np.arange(x.shape[0])
+
+
+@pytest.mark.parametrize(
+    ("function", "derived_at", "others", "asserted"),
+    [
+        (
+            rotary,
+            [(5, 3, 4), (3, 2), (3, 2)],
+            [[(3, 5, 8), (5, 4), (5, 4)], [(1, 2, 6), (2, 3), (2, 3)]],
+            "x.shape[2] == 2 * cos.shape[1]",
+        ),
+        (convolved, [(7,), (3,)], [[(9,), (3,)], [(3,), (3,)]], "w.shape[0] == 3"),
+        (low_rank, [(5, 2), (5,), (5,)], [[(7, 3), (7,), (7,)]], ""),
+        (log_density, [(3, 4), (3,)], [[(5, 2), (5,)], [(1, 1), (1,)]], ""),
+        (
+            recurrent,
+            [(4, 3), (2,), (3, 2), (2, 2)],
+            [[(4, 5), (3,), (5, 3), (3, 3)], [(4, 1), (1,), (1, 1), (1, 1)]],
+            "x.shape[0] == 4",
+        ),
+        (far_from_singular, [(3, 3)], [[(4, 4)], [(1, 1)]], ""),
+        (weighed_by_place, [(4,)], [[(6,)], [(1,)]], ""),
+    ],
+)
+def test_other_axes_are_free(function, derived_at, others, asserted: str) -> None:
+    derivation = gp.derive(function, *(np.abs(R(shape)) + 1 for shape in derived_at))
+    assert asserted in derivation.source("numpy")
+    for shapes in others:
+        arrays = [np.abs(R(shape)) + 1 for shape in shapes]
+        seed = R(np.shape(function(*arrays)))
+        mine = derivation.gradients(*arrays, grad_output=seed)
+        there = gp.derive(function, *arrays).gradients(*arrays, grad_output=seed)
+        for one, other in zip(mine, there, strict=True):
+            assert np.allclose(one, other), shapes
+
+
+@pytest.mark.parametrize(
+    ("function", "derived_at", "other"),
+    [
+        (rotary, [(2, 3, 4), (3, 2), (3, 2)], [(2, 3, 2), (3, 2), (3, 2)]),
+        (rotary, [(2, 3, 4), (3, 2), (3, 2)], [(2, 3, 4), (3, 1), (3, 1)]),
+        (rotary, [(2, 3, 4), (3, 2), (3, 2)], [(2, 3, 4), (1, 2), (1, 2)]),
+        (convolved, [(7,), (3,)], [(9,), (4,)]),
+        (recurrent, [(4, 3), (2,), (3, 2), (2, 2)], [(5, 3), (2,), (3, 2), (2, 2)]),
+        (far_from_singular, [(3, 3)], [(1, 3)]),
+    ],
+)
+def test_what_is_not_free_is_asserted(function, derived_at, other) -> None:
+    derivation = gp.derive(function, *(np.abs(R(shape)) + 1 for shape in derived_at))
+    run = derivation.module("numpy")[f"{function.__name__}_and_gradients"]
+    arrays = [np.ones(shape) for shape in other]
+    with pytest.raises(AssertionError):
+        run(*arrays, 1.0)
+
+
+def test_a_decision_of_the_forward_leaves_none_free() -> None:
+    def f(x):
+        return x * 2 if x.shape[0] - 1 > 2 else x * 3
+
+    assert "assert x.shape == (4, 2)" in gp.derive(f, R((4, 2))).source("numpy")

@@ -71,9 +71,7 @@ def derive(
         f,
         program,
         chosen(program.name, names, wrt),
-        lambda groups: trace(
-            forward, resized(inputs, groups), options, library=library
-        ),
+        lambda sizes: trace(forward, resized(inputs, sizes), options, library=library),
     )
     try:
         prove(derivation, forward, given, options)

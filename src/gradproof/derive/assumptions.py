@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gradproof.derive.axes import Group
+from gradproof.derive.axes import Group, Needed
 from gradproof.derive.ir import OPERATIONS, Value, ancestors
 from gradproof.derive.program import Differentiated
 
@@ -18,26 +18,28 @@ WIDTH = 76  # of a line, so that it fits wherever it is put
 ANY_RANK = {"broadcast_like", "reshape_like", "cast_like", "copy", "real"}
 
 
-def assumptions(d: Differentiated, equal: Sequence[Group] | None) -> list[str]:
+def assumptions(d: Differentiated, needed: Needed | None) -> list[str]:
     """The lines to put at the top.
 
     Args:
         d: what is written.
-        equal: axes whose sizes must be equal; None where all must be as they are.
+        needed: what must hold of sizes; None where all must be as they are.
     """
-    if equal is None:
+    if needed is None:
         return _each((f"{v.name}.shape", repr(v.shape)) for v in d.inputs)
-    sizes = list(_equalities(d.inputs, equal))
-    if not _depends_on_rank(d):
+    sizes = list(_equalities(d.inputs, needed.equal))
+    for (name, i), factor, (other, j) in needed.multiples:
+        sizes.append(f"assert {name}.shape[{i}] == {factor} * {other}.shape[{j}]")
+    if not _depends_on_rank(d) and not needed.fixed:
         return sizes
     lines = _each((f"{v.name}.ndim", str(v.ndim)) for v in d.inputs)
-    spread = [
-        (f"{v.name}.shape[{axis}]", "1")
+    as_they_are = [
+        (f"{v.name}.shape[{axis}]", str(size))
         for v in d.inputs
         for axis, size in enumerate(v.shape)
-        if size == 1
+        if size == 1 or (v.name, axis) in needed.fixed
     ]
-    return lines + _each(spread) + sizes
+    return lines + _each(as_they_are) + sizes
 
 
 def _equalities(inputs: Sequence[Value], groups: Sequence[Group]) -> Iterator[str]:

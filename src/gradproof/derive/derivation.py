@@ -11,7 +11,15 @@ from typing import Any
 from gradproof._errors import InputError
 from gradproof.derive import forms
 from gradproof.derive.assumptions import assumptions
-from gradproof.derive.axes import Group, apart, by_size
+from gradproof.derive.axes import (
+    Group,
+    Needed,
+    Sizes,
+    apart,
+    by_size,
+    partly,
+    sizes_for,
+)
 from gradproof.derive.emit import FORMS
 from gradproof.derive.ir import Value
 from gradproof.derive.program import Differentiated, differentiate
@@ -25,7 +33,7 @@ class Derivation:
         forward: the function.
         program: what it does, traced.
         wrt: names of the inputs that it is differentiated in.
-        retrace: traces the forward again, with a size of its own for each group.
+        retrace: traces the forward again, with other sizes of axes.
     """
 
     def __init__(
@@ -33,7 +41,7 @@ class Derivation:
         forward: Callable[..., Any],
         program: Program,
         wrt: Sequence[str],
-        retrace: Callable[[Sequence[Group]], Program],
+        retrace: Callable[[Sizes], Program],
     ):
         self.forward = forward
         self.program = program
@@ -79,35 +87,39 @@ class Derivation:
         return differentiate(program, wrt, seeded=seeded)
 
     def _assuming(self, d: Differentiated) -> Differentiated:
-        return replace(d, assumed=tuple(assumptions(d, self._equal)))
+        return replace(d, assumed=tuple(assumptions(d, self._needed)))
 
     @cached_property
-    def _equal(self) -> Sequence[Group] | None:
-        """Axes whose sizes must be equal; None where no other sizes will do at all."""
+    def _needed(self) -> Needed | None:
+        """What must hold of sizes; None where no other sizes will do at all."""
         if self.program.sizes_matter:
             return None
         inputs = {v.name or "": v.type for v in self._inputs}
         finest, together = apart(inputs, self.retrace), by_size(inputs)
-        if finest and self._is_written_the_same(finest.groups):
-            return finest.spread
-        if not self._is_written_the_same(together):
-            return None
+
+        def is_same(groups: Sequence[Group]) -> bool:
+            return self._is_written_the_same(sizes_for(inputs, groups))
+
+        if finest and is_same(finest.groups):
+            return Needed(finest.spread)
+        if not is_same(together):
+            return partly(inputs, self.retrace, self._is_written_the_same)
         if not finest:
-            return [group for group in together if len(group) > 1]
+            return Needed(tuple(group for group in together if len(group) > 1))
         needed = []
         for group in together:
             parts = [one for one in finest.groups if one <= group]
             others = [one for one in together if one != group]
-            if len(parts) > 1 and not self._is_written_the_same([*parts, *others]):
+            if len(parts) > 1 and not is_same([*parts, *others]):
                 needed.append(group)
         spread = (g for g in finest.spread if not any(g <= one for one in needed))
-        return [*needed, *spread]
+        return Needed((*needed, *spread))
 
-    def _is_written_the_same(self, groups: Sequence[Group]) -> bool:
+    def _is_written_the_same(self, sizes: Sizes) -> bool:
         """Whether the same source would be written for inputs of other sizes."""
         write, seeded = FORMS["numpy"].emit, not self.is_scalar
         try:
-            other = self._differentiated(self.retrace(groups), seeded=seeded)
+            other = self._differentiated(self.retrace(sizes), seeded=seeded)
         except Exception:  # the forward is the user's, and may say no in its own way
             return False
         return write(other) == write(self._backward(seeded=seeded))

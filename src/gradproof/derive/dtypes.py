@@ -11,11 +11,13 @@ from gradproof.derive.ir import OPERATIONS, Type, Value, ancestors
 from gradproof.derive.rules.shape import cast_like
 
 OTHER = "float32"
+MADE = ("constant", "eye", "full")
 
 
 def in_dtypes_of(gradients: Sequence[Value], wrt: Sequence[Value]) -> list[Value]:
     """The gradients, cast where they would not be in the dtype of narrower inputs."""
-    narrow = _narrowed(gradients)
+    follow = any(one.dtype == "float64" and one.ndim for one in wrt)
+    narrow = _narrowed(gradients, MADE if follow else ())
     fitted = []
     for gradient, primal in zip(gradients, wrt, strict=True):
         follows = narrow[id(gradient)].dtype == OTHER or gradient.is_weak
@@ -29,12 +31,15 @@ def in_dtypes_of(gradients: Sequence[Value], wrt: Sequence[Value]) -> list[Value
     return fitted
 
 
-def _narrowed(gradients: Sequence[Value]) -> dict[int, Value]:
-    """What every value would be if the doubles among the inputs were narrower."""
+def _narrowed(gradients: Sequence[Value], made: Sequence[str]) -> dict[int, Value]:
+    """What every value would be if the doubles among the inputs were narrower.
+
+    Arrays made of nothing take the dtype of such an input.
+    """
     narrow: dict[int, Value] = {}
     for value in ancestors(gradients):
         type = value.type
-        if value.operation == "input" and value.dtype == "float64":
+        if value.operation in ("input", *made) and value.dtype == "float64":
             type = Type(value.shape, OTHER)
         elif value.operands:
             operands = (narrow[id(operand)] for operand in value.operands)

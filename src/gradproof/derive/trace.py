@@ -100,7 +100,7 @@ def trace(
             f"{name} returned a {type(returned).__name__} of {len(returned)}: return "
             "the array itself, or a tuple of two or more"
         )
-    outputs = []
+    outputs: list[Value] = []
     for one in returned if is_tuple else [returned]:
         if not isinstance(one, Tracer):
             kind = type(one).__name__
@@ -112,7 +112,10 @@ def trace(
                     "computed from them"
                 )
             raise DeriveError(f"{name} returned {problem}")
-        outputs.append(one.value)
+        value = one.value
+        if value in outputs or not _is_fresh(value):
+            value = tracing.as_written.get(one, value)
+        outputs.append(value)
     return Program(
         name=name,
         inputs=list(values.values()),
@@ -121,6 +124,34 @@ def trace(
         library=library,
         sizes_matter=tracing.sizes_matter,
         doc=(inspect.getdoc(function) or "").split("\n")[0],
+    )
+
+
+NEUTRAL = {"add": 0, "subtract": 0, "multiply": 1, "divide": 1}
+
+
+def without_effect(value: Value) -> Value | None:
+    """What a value is the same as, where 0 is added or it is divided by 1."""
+    neutral = NEUTRAL.get(value.operation)
+    if neutral is None:
+        return None
+    x, y = value.operands
+    pairs = [(x, y), (y, x)] if value.operation in ("add", "multiply") else [(x, y)]
+    for rest, other in pairs:
+        number = other.number()
+        if number is not None and number == neutral and rest.type == value.type:
+            return rest
+    return None
+
+
+def _is_fresh(value: Value) -> bool:
+    """Whether it is an array of its own, and no view of another."""
+    operation = ir.OPERATIONS.get(value.operation)
+    return bool(operation and operation.elementwise) and value.operation not in (
+        "real",
+        "imag",
+        "conj",
+        "copy",
     )
 
 
@@ -144,12 +175,14 @@ class _Tracing:
         library: whose meaning a method has.
         sizes: of axes that the forward has asked for, by their number.
         sizes_matter: whether it decided something by one of them.
+        as_written: by the tracer that is what it was made from, ``x - 0.0``.
     """
 
     function: str
     library: str
     sizes: dict[int, Size] = field(default_factory=dict)
     sizes_matter: bool = False
+    as_written: dict[Tracer, Value] = field(default_factory=dict)
     records_gradients: bool = field(default_factory=lambda: _records_gradients())
 
     def size_decides(self) -> None:
@@ -243,19 +276,26 @@ class _Tracing:
         size = self.sizes.get(len(array), len(array))
         if array.dtype == np.int64 and np.array_equal(array, np.arange(array.size)):
             return creation.arange(stop=size)
-        if array.ndim == 2 and np.array_equal(array, np.eye(len(array))):
-            return creation.eye(size=size, dtype=array.dtype.name)
+        number = array.flat[0].item()
+        diagonal = np.full(len(array), number)
+        is_scaled = array.ndim == 2 and number and np.isfinite(number)
+        if is_scaled and np.array_equal(array, np.diag(diagonal)):
+            identity = creation.eye(size=size, dtype=array.dtype.name)
+            return identity if number == 1 else number * identity
         if np.all(array == array.flat[0]) and array.dtype.kind in "fc":
             shape = tuple(self.sizes.get(n, n) for n in array.shape)
-            number = scalar(array.flat[0].item())
-            return make("full", number, shape=shape, dtype=array.dtype.name)
+            return make("full", scalar(number), shape=shape, dtype=array.dtype.name)
         return None
 
     def traced(self, result: Any, since: int, line: str) -> Any:
         if isinstance(result, Value):
             if result.serial > since and result.line is None:
                 _set_line(result, since, line)
-            return Tracer(result, self)
+            rest = without_effect(result) if result.serial > since else None
+            tracer = Tracer(result if rest is None else rest, self)
+            if rest is not None:
+                self.as_written[tracer] = result
+            return tracer
         if isinstance(result, tuple | list):
             several = [self.traced(one, since, line) for one in result]
             named = getattr(type(result), "_make", None)

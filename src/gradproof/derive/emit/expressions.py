@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradproof.derive.emit.precision import in_full_precision
-from gradproof.derive.ir import OPERATIONS, Size, Value
+from gradproof.derive.ir import OPERATIONS, Size, Value, sizes_in
 
 ATOM, POWER, SIGN, PRODUCT, SUM, COMPARISON, LOWEST = 9, 8, 7, 6, 5, 3, 0
 PRECEDENCE = {
@@ -59,11 +59,15 @@ class Writer:
         form: ``"numpy"``, ``"torch"`` or ``"jax"``.
         names: what values are called that have a statement of their own.
         shapes: what the shape of a value is called whose array is not at hand.
+        arrays: what is at hand everywhere, whose dtype and device new arrays take.
+        is_prose: whether it writes a comment, where these do not matter.
     """
 
     form: str
     names: Mapping[int, str] = field(default_factory=dict)
     shapes: Mapping[int, str] = field(default_factory=dict)
+    arrays: Sequence[Value] = ()
+    is_prose: bool = False
 
     @property
     def module(self) -> str:
@@ -88,7 +92,7 @@ class Writer:
         if value.operation == "constant":
             return Text(self.array(value))
         if self.form == "torch":
-            value = in_full_precision(value, self.names)
+            value = in_full_precision(value, self.names, self.arrays)
         spelling = self.spelling(value)
         if callable(spelling):
             text: Text = spelling(self, value)
@@ -228,18 +232,58 @@ class Writer:
     def array(self, value: Value) -> str:
         """A small array that the forward closed over."""
         array = value.parameters["array"]
-        plain = value.dtype in ("int64", "bool")
-        if plain or (value.dtype, self.form) == ("float64", "numpy"):
+        plain = {"int64", "bool"}
+        options = self.options(value, plain | self.own_dtypes)
+        size = len(array) if array.ndim else 0
+        if size > 1 and np.array_equal(array, np.arange(size)) and value.dtype in plain:
+            return f"{self.module}.arange({size}{options})"
+        if size > 1 and array.ndim == 2 and np.array_equal(array, np.eye(size)):
+            return f"{self.module}.eye({size}{options})"
+        make = "tensor" if self.form == "torch" else "array"
+        return f"{self.module}.{make}({array.tolist()}{options})"
+
+    @property
+    def own_dtypes(self) -> set[str]:
+        """What numbers become here without being told."""
+        return {"float64"} if self.form == "numpy" else set()
+
+    def options(self, value: Value, plain: Container[str] = ()) -> str:
+        """The dtype and device of a new array, as arguments to put behind others.
+
+        Args:
+            value: the new array.
+            plain: dtypes that need not be said.
+        """
+        if self.is_prose:
+            return ""
+        like = self.alike(value)
+        if like is not None:
+            dtype = f", dtype={self.code(like, ATOM)}.dtype"
+        elif value.dtype in plain:
             dtype = ""
+        elif value.dtype == "bool" and self.form != "torch":
+            dtype = ", dtype=bool"
         else:
             dtype = f", dtype={self.module}.{value.dtype}"
-        size = len(array) if array.ndim else 0
-        if size > 1 and np.array_equal(array, np.arange(size)) and plain:
-            return f"{self.module}.arange({size})"
-        if size > 1 and array.ndim == 2 and np.array_equal(array, np.eye(size)):
-            return f"{self.module}.eye({size}{dtype})"
-        make = "tensor" if self.form == "torch" else "array"
-        return f"{self.module}.{make}({array.tolist()}{dtype})"
+        if self.form != "torch" or not self.arrays:
+            return dtype
+        there = self.code(like or self.arrays[0], ATOM)
+        return f"{dtype}, device={there}.device"
+
+    def alike(self, value: Value) -> Value | None:
+        """An array at hand of the same floating dtype: whose size it has, or the first.
+
+        A single number may be Python's own, which has no dtype, except in torch.
+        """
+        fitting = [
+            one
+            for one in self.arrays
+            if value.is_differentiable and one.dtype == value.dtype
+            if one.ndim or self.form == "torch"
+        ]
+        sizes = [s for p in value.parameters.values() for s in sizes_in(p)]
+        sized = {id(operand) for size in sizes for operand in size.operands}
+        return next((v for v in fitting if id(v) in sized), next(iter(fitting), None))
 
     def shape(self, value: Value) -> str:
         """The shape of a value, whose array need not be at hand."""

@@ -15,8 +15,9 @@ from gradproof.derive.trace import Program
 def emit(program: Program, kept: Sequence[Value], form: str) -> str:
     """The module's text: a function that returns a list, outputs and then ``kept``."""
     inputs = {id(v): v.name or "" for v in program.inputs}
-    made = plan(inputs, program.outputs, form=form, kept=kept)
-    writer = Writer(form, made.names)
+    arrays = program.inputs
+    made = plan(inputs, program.outputs, form=form, kept=kept, arrays=arrays)
+    writer = Writer(form, made.names, arrays=arrays)
     function = [
         *bracketed(f"def {program.name}(", list(inputs.values()), "):"),
         *indented(line for v in made.forward for line in statements(writer, v)),

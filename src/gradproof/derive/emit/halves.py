@@ -62,13 +62,13 @@ def halves(d: Differentiated, form: str, *, keep_intermediates: bool = False) ->
             make it again.
     """
     inputs = {id(v): v.name or "" for v in d.inputs}
-    first = plan(inputs, d.outputs, form=form)
+    first = plan(inputs, d.outputs, form=form, arrays=d.inputs)
     gradients = _by_shape_of(d)
     there = {**{id(v): v for v in d.inputs}, **{id(v): v for v in d.outputs}}
     if keep_intermediates:
         across = _across(gradients)
         there |= {id(v): v for v in across}
-        first = plan(inputs, d.outputs, form=form, kept=across)
+        first = plan(inputs, d.outputs, form=form, kept=across, arrays=d.inputs)
     names = {**first.names, **{id(v): v.name or "" for v in d.seeds}}
     for number, output in enumerate(d.outputs, start=1):
         several = f"output_{number}" if len(d.outputs) > 1 else "output"
@@ -79,13 +79,21 @@ def halves(d: Differentiated, form: str, *, keep_intermediates: bool = False) ->
     given = {k: names[k] for k in (*needed, *only_shape)}
     given |= {id(v): v.name or "" for v in d.seeds}
     shapes = {k: f"{names[k]}_shape" for k in only_shape}
+    arrays = (*needed.values(), *d.seeds)
     second = plan(
-        given, (), gradients, d.wrt, form=form, known=first.names, before=first
+        given,
+        (),
+        gradients,
+        d.wrt,
+        form=form,
+        known=first.names,
+        before=first,
+        arrays=arrays,
     )
-    writer = Writer(form, second.names, shapes)
+    writer = Writer(form, second.names, shapes, arrays)
     inner = comments(first, Writer(form, first.names))
     body = _statements(second, writer, gradients, d, inner)
-    outer = Writer(form, first.names)
+    outer = Writer(form, first.names, arrays=d.inputs)
     forward, returned = _forward(first, outer, d, keep_intermediates)
     return Halves(
         forward=forward,

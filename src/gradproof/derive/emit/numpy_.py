@@ -16,8 +16,9 @@ INDENT = "    "
 def emit(d: Differentiated) -> str:
     """The module's text."""
     given = {id(v): v.name or "" for v in (*d.inputs, *d.seeds)}
-    made = plan(given, d.outputs, d.gradients, d.wrt, form="numpy")
-    writer = Writer("numpy", made.names)
+    arrays = d.inputs
+    made = plan(given, d.outputs, d.gradients, d.wrt, form="numpy", arrays=arrays)
+    writer = Writer("numpy", made.names, arrays=arrays)
     body = [*_forward(made, writer), *_backward(made, writer, d)]
     name = f"{d.name}_and_gradients"
     parameters = [made.names[id(v)] for v in (*d.inputs, *d.seeds)]

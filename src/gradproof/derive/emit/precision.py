@@ -5,28 +5,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from gradproof.derive.ir import OPERATIONS, Value, ancestors, make
 
 AVERAGES = ("mean", "var", "std")
 
 
-def in_full_precision(value: Value, named: Container[int]) -> Value:
+def in_full_precision(
+    value: Value, named: Container[int], arrays: Sequence[Value] = ()
+) -> Value:
     """The same value of operands that torch does not round.
 
     Args:
         value: what is to be written in torch.
         named: ids of the values that have a name where it is written.
+        arrays: what is at hand there.
     """
     if not _is_rounded(value):
         return value
-    like = _floating(value, named)
+    dtype = "float64" if value.is_weak else value.dtype
+    like = _floating(value, named) or next(
+        (one for one in arrays if one.dtype == dtype), None
+    )
 
     def cast(operand: Value) -> Value:
         if like is not None:
             return make("cast_like", operand, like)
-        return make("cast", operand, dtype="float64" if value.is_weak else value.dtype)
+        return make("cast", operand, dtype=dtype)
 
     operands = list(value.operands)
     if value.operation == "where" and all(v.is_weak for v in operands[1:]):

@@ -12,7 +12,7 @@ import heapq
 import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from gradproof.derive.emit.expressions import Writer
@@ -90,6 +90,7 @@ def plan(
     known: Mapping[int, str] = MappingProxyType({}),
     before: Plan | None = None,
     kept: Sequence[Value] = (),
+    arrays: Sequence[Value] = (),
 ) -> Plan:
     """Decide about every value that the outputs and gradients are made from.
 
@@ -103,6 +104,7 @@ def plan(
         known: what values are to be called where the user has no name for them.
         before: the plan of the forward, where this is of the backward alone.
         kept: what else must have a name.
+        arrays: what is at hand everywhere.
     """
     roots = [*outputs, *gradients, *kept]
     program = ancestors(roots, given)
@@ -117,7 +119,7 @@ def plan(
         )
         backward = [v for v in order if id(v) in own]
         made = _named(given, known, outputs, gradients, wrt, forward, backward, home)
-        too_long = _too_long(made, form)
+        too_long = _too_long(made, Writer(form, made.names, arrays=arrays))
         if not too_long:
             return made
         own |= too_long
@@ -141,6 +143,7 @@ def comments(made: Plan, writer: Writer) -> Callable[[Value], str]:
     Of a gradient that is by the operation whose rule it is, of an input by the first
     operation that uses it.
     """
+    writer = replace(writer, is_prose=True)
     told: set[int] = set()
     first_use: dict[int, Value] = {}
     for one in made.forward:
@@ -238,13 +241,12 @@ def _homes(program: Sequence[Value], own: set[int]) -> dict[int, Value]:
     return home
 
 
-def _too_long(made: Plan, form: str) -> set[int]:
+def _too_long(made: Plan, writer: Writer) -> set[int]:
     """What to take out of statements that are wider than a line."""
-    writer = Writer(form, made.names)
     taken_out = set()
     for value in (*made.forward, *made.backward):
         longest = max(map(len, statements(writer, value)))
-        if longest + INDENT[form] <= WIDTH:
+        if longest + INDENT[writer.form] <= WIDTH:
             continue
         inner = [v for v in _inside(value, made.names) if not is_free(v)]
         if inner:

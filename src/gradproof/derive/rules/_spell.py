@@ -50,9 +50,9 @@ def broadcast_like(writer: Writer, value: Value) -> Text:
     number = x.number()
     module = writer.module
     if not writer.is_at_hand(like):
-        shape, kind = writer.shape(like), dtype(writer, value.dtype)
+        shape, options = writer.shape(like), writer.options(value)
         if number is not None or x.is_weak:
-            return Text(f"{module}.full({shape}, {writer.code(x)}, dtype={kind})")
+            return Text(f"{module}.full({shape}, {writer.code(x)}{options})")
         if writer.form == "torch":
             return Text(f"{writer.code(x, ATOM)}.expand({shape})")
         return Text(f"{module}.broadcast_to({writer.code(x)}, {shape})")
@@ -75,20 +75,20 @@ def reshape_like(writer: Writer, value: Value) -> Text:
 def cast_like(writer: Writer, value: Value) -> Text:
     """x.astype(y.dtype)"""
     x, like = value.operands
-    kind = dtype(writer, value.dtype)
     if x.number() is not None and writer.form == "torch":
-        return number_as(writer, x, like, kind)
+        return number_as(writer, x, like)
+    kind = dtype(writer, value.dtype)
     if writer.is_at_hand(like):
         kind = f"{writer.code(like, ATOM)}.dtype"
     method = "to" if writer.form == "torch" else "astype"
     return Text(f"{writer.code(x, ATOM)}.{method}({kind})")
 
 
-def number_as(writer: Writer, number: Value, like: Value, kind: str) -> Text:
+def number_as(writer: Writer, number: Value, like: Value) -> Text:
     """A Python number as a tensor."""
     if writer.is_at_hand(like):
         return Text(f"{writer.code(like, ATOM)}.new_tensor({writer.code(number)})")
-    return Text(f"torch.tensor({writer.code(number)}, dtype={kind})")
+    return Text(f"torch.tensor({writer.code(number)}{writer.options(like)})")
 
 
 def of_tensors(writer: Writer, value: Value) -> Text:
@@ -98,7 +98,7 @@ def of_tensors(writer: Writer, value: Value) -> Text:
     for operand in value.operands:
         code = writer.code(operand)
         if operand.number() is not None and tensors:
-            code = number_as(writer, operand, tensors[0], "").code
+            code = number_as(writer, operand, tensors[0]).code
         codes.append(code)
     name = {"arctan2": "atan2"}.get(value.operation, value.operation)
     return Text(f"torch.{name}({', '.join(codes)})")
@@ -124,13 +124,24 @@ def full(writer: Writer, value: Value) -> Text:
     """Zeros, ones or another number in a shape."""
     (number,) = value.operands
     shape = writer.literal(tuple(value.parameters["shape"]))
-    kind = dtype(writer, value.dtype)
     if number.number() in (0, 1):
         name = "ones" if number.number() else "zeros"
-        option = "" if kind == "np.float64" else f", dtype={kind}"
-        return Text(f"{writer.module}.{name}({shape}{option})")
+        options = writer.options(value, writer.own_dtypes)
+        return Text(f"{writer.module}.{name}({shape}{options})")
     code = writer.code(number)
-    return Text(f"{writer.module}.full({shape}, {code}, dtype={kind})")
+    return Text(f"{writer.module}.full({shape}, {code}{writer.options(value)})")
+
+
+def eye(writer: Writer, value: Value) -> Text:
+    """np.eye(x.shape[0], dtype=x.dtype)"""
+    size = writer.literal(value.parameters["size"])
+    return Text(f"{writer.module}.eye({size}{writer.options(value)})")
+
+
+def arange(writer: Writer, value: Value) -> Text:
+    """torch.arange(x.shape[0], device=x.device)"""
+    stop = writer.literal(value.parameters["stop"])
+    return Text(f"{writer.module}.arange({stop}{writer.options(value, {'int64'})})")
 
 
 def variance(writer: Writer, value: Value) -> Text:
@@ -202,10 +213,7 @@ def eye_like(writer: Writer, value: Value) -> Text:
     """np.eye(x.shape[-1], dtype=bool)"""
     (x,) = value.operands
     size = f"{writer.shape(x)}[-1]"
-    if writer.form != "torch":
-        return Text(f"{writer.module}.eye({size}, dtype=bool)")
-    device = f", device={writer.code(x, ATOM)}.device" if writer.is_at_hand(x) else ""
-    return Text(f"torch.eye({size}, dtype=torch.bool{device})")
+    return Text(f"{writer.module}.eye({size}{writer.options(value)})")
 
 
 def squeeze(writer: Writer, value: Value) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradproof.derive.ir import Type
+from gradproof.derive.rules import _spell
 from gradproof.derive.rules._define import without_gradient
 
 
@@ -15,7 +16,7 @@ arange = without_gradient(
     _arange,
     cheap=True,
     numpy="np.arange({stop})",
-    torch="torch.arange({stop})",
+    torch=_spell.arange,
     latex=r"(0, \dots, {stop} - 1)",
 )
 
@@ -28,7 +29,6 @@ eye = without_gradient(
     "eye",
     _eye,
     cheap=True,
-    numpy="np.eye({size}, dtype=np.{dtype!s})",
-    torch="torch.eye({size}, dtype=torch.{dtype!s})",
+    numpy=_spell.eye,
     latex="I",
 )
