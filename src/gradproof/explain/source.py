@@ -19,7 +19,14 @@ Array = np.ndarray[Any, Any]
 def planned(whole: Differentiated) -> Plan:
     """Its statements, as the NumPy form has them."""
     given = {id(v): v.name or "" for v in (*whole.inputs, *whole.seeds)}
-    return plan(given, whole.outputs, whole.gradients, whole.wrt, form="numpy")
+    return plan(
+        given,
+        whole.outputs,
+        whole.gradients,
+        whole.wrt,
+        form="numpy",
+        arrays=whole.inputs,
+    )
 
 
 class Source:
@@ -28,7 +35,7 @@ class Source:
     def __init__(self, whole: Differentiated):
         self.whole = whole
         self.made = planned(whole)
-        self.writer = Writer("numpy", self.made.names)
+        self.writer = Writer("numpy", self.made.names, arrays=whole.inputs)
         last_first = reversed(self.made.forward)
         self.turns = {id(line): turn for turn, line in enumerate(last_first)}
         self.placed = self._placed()
