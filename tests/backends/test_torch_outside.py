@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+import math
 import types
 
 import numpy as np
@@ -285,3 +287,45 @@ def test_a_forward_that_writes_to_what_backward_reads_is_an_error(transform) -> 
         call = torch.func.grad(lambda x, f=function: f(x).sum())
         with pytest.raises(gp.DefinitionError, match=f"writes into {name!r}"):
             (function if transform == "grad" else call)(x)
+
+
+class Mode(enum.Enum):
+    SLOW = 1
+
+
+class Scaler:
+    def __init__(self):
+        self.rate = 2.0
+
+    def __call__(self, x):
+        return x * self.rate
+
+    def scaled(self, x):
+        return x * self.rate
+
+
+not_a_number = float("nan")
+CONSTANT = {
+    "an enumeration": lambda x: x if Mode.SLOW is Mode(1) else 2 * x,
+    "not a number": lambda x: x * (2 if not_a_number != 0 else 3),
+    "a constant": lambda x: x * math.pi + np.pi,
+    "a type": lambda x: x.to(torch.float32) * len(torch.Size((1, 2))),
+}
+
+
+@pytest.mark.parametrize("name", CONSTANT)
+def test_constants_are_no_hindrance(name) -> None:
+    torch._dynamo.reset()
+    function = defined(CONSTANT[name])
+    compiled = torch.compile(lambda x: function(x), fullgraph=True, backend="eager")
+    assert torch.equal(compiled(torch.ones(2)), CONSTANT[name](torch.ones(2)))
+
+
+def test_a_bound_method_is_compiled_anew_with_its_object() -> None:
+    torch._dynamo.reset()
+    for bound in (Scaler().scaled, Scaler()):
+        function = gp.function(bound)
+        compiled = torch.compile(lambda x, f=function: f(x), backend="eager")
+        assert compiled(torch.ones(2)).tolist() == [2, 2]
+        getattr(bound, "__self__", bound).rate = 3.0
+        assert compiled(torch.ones(2)).tolist() == [3, 3]

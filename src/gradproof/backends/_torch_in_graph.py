@@ -8,6 +8,7 @@ same names is traced beside it: a number it gives is a guard, a tensor is passed
 from __future__ import annotations
 
 import dataclasses
+import enum
 import itertools
 import sys
 import types
@@ -52,22 +53,21 @@ class Outside(NamedTuple):
 
 def outside_of(function: Function[..., Any]) -> Outside:
     """What a function reads, found once."""
-    numbers: dict[types.FunctionType, list[str]] = {}
-    tensors: dict[types.FunctionType, list[Read]] = {}
+    numbers: dict[Any, tuple[Read, list[str]]] = {}
+    tensors: list[Read] = []
     for read in _used(function):
         if _can_be_given(read, function):
-            tensors.setdefault(read.function, []).append(read)
+            tensors.append(read)
             continue
-        leaves = numbers.setdefault(read.function, [])
-        leaves += [code for code, one in _leaves(read) if _is_number(one)]
+        place = read.function, id(read.owner)
+        _, leaves = numbers.setdefault(place, (read, []))
+        leaves += [
+            code for code, one in _leaves(read) if _is_number(one) and _is_itself(one)
+        ]
     return Outside(
-        tuple(
-            _reader(code, list(dict.fromkeys(leaves)))
-            for code, leaves in numbers.items()
-            if leaves
-        ),
-        tuple(_reader(code, [r.name for r in rs]) for code, rs in tensors.items()),
-        tuple(read for several in tensors.values() for read in several),
+        tuple(_reader(read, leaves) for read, leaves in numbers.values() if leaves),
+        tuple(_reader(read, [read.name]) for read in tensors),
+        tuple(tensors),
     )
 
 
@@ -106,7 +106,7 @@ def _inside(code: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     is_array = library == "numpy" and not callable(value)
     if isinstance(value, NUMBERS | torch.Tensor) or is_array:
         yield code, value
-    elif not depth or isinstance(value, CODE) or library in PYTHONS_OWN:
+    elif not depth or isinstance(value, CODE | enum.Enum) or library in PYTHONS_OWN:
         return
     elif isinstance(value, list | tuple):
         yield f"len({code})", len(value)
@@ -144,6 +144,11 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, NUMBERS) and _library(value) != "numpy"
+
+
+def _is_itself(value: Any) -> bool:
+    """Whether it can be told from another: NaN cannot."""
+    return bool(value == value)
 
 
 def _library(value: Any) -> str:
@@ -184,12 +189,15 @@ def _reading(code: Any, given: dict[Any, dict[str, Any]]) -> Any:
     return made
 
 
-def _reader(code: types.FunctionType, leaves: Sequence[str]) -> Callable[[], Any]:
+def _reader(read: Read, leaves: Sequence[str]) -> Callable[[], Any]:
     """Plain code over the same globals and closure, that gives what they are."""
+    code, owner = read.function, read.owner
     cells = dict(zip(code.__code__.co_freevars, code.__closure__ or (), strict=True))
+    if owner is not None:
+        cells[code.__code__.co_varnames[0]] = types.CellType(owner)
     lines = [
         f"def make({', '.join(cells)}):",
-        f"    return lambda: ({', '.join(leaves)},)",
+        f"    return lambda: ({', '.join(dict.fromkeys(leaves))},)",
     ]
     scope: dict[str, Any] = {}
     exec(compile("\n".join(lines), "<gradproof: read from outside>", "exec"), scope)
