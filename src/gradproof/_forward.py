@@ -93,9 +93,9 @@ def checked(function: Function[..., Any], output: Any) -> Any:
     outputs = output if isinstance(output, tuple) else (output,)
     numbers = (int, float, complex)  # what Python's own numbers give
     wrong = [o for o in outputs if not (hasattr(o, "dtype") or isinstance(o, numbers))]
-    if not wrong and (type(output) is tuple) == isinstance(output, tuple):
-        if len(outputs) > 1 or not isinstance(output, tuple):
-            return output
+    several = type(output) is tuple and len(output) > 1
+    if not wrong and (several or not isinstance(output, tuple)):
+        return output
     kind = type(output).__name__
     if wrong and len(outputs) > 1:
         raise DefinitionError(
