@@ -283,6 +283,34 @@ def test_a_size_is_not_baked_in() -> None:
     assert np.allclose(derivation.gradients(other).x, 2 * other / 5)
 
 
+@pytest.mark.parametrize(
+    ("scaled", "written"),
+    [
+        (lambda x: x / np.sqrt(x.shape[1]), "x / x.shape[1] ** 0.5"),
+        (lambda x: x * x.shape[1] ** -0.5, "x * x.shape[1] ** -0.5"),
+        (lambda x: x * (1 / x.shape[0]), "1 / x.shape[0]"),
+        (lambda x: np.sin(x) * (2 / np.sqrt(3 * x.shape[1])), "x.shape[1]) ** 0.5"),
+    ],
+)
+def test_what_is_computed_from_a_size_is_not_baked_in(scaled, written) -> None:
+    derivation = gp.derive(scaled, np.ones((5, 4)))
+    source = derivation.source("numpy")
+    assert written in source
+    assert "assert " not in source
+    other = np.full((3, 7), 0.5)
+    (gradient,) = derivation.gradients(other, grad_output=np.ones((3, 7)))
+    slope = (scaled(other + 1e-6) - scaled(other - 1e-6)) / 2e-6
+    assert np.allclose(gradient, slope)
+
+
+def test_a_decision_by_what_is_computed_from_a_size_is_asserted() -> None:
+    def f(x):
+        scale = 1 / np.sqrt(x.shape[1])
+        return x * scale if scale < 2 else x
+
+    assert "assert x.shape == (5, 4)" in gp.derive(f, np.ones((5, 4))).source("numpy")
+
+
 def test_a_size_that_had_to_be_baked_in_is_asserted() -> None:
     def f(x):
         total = x[0]

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradproof.derive.sizes import Fraction
 from gradproof.derive.sizes import Size as Size
 
 Operand = Any  # a Value or a Python number, which becomes one
@@ -232,7 +233,7 @@ def as_value(operand: Operand) -> Value:
     """A value as it is, a Python number as a scalar, a size as what it stands for."""
     if isinstance(operand, Value):
         return operand
-    if isinstance(operand, Size):
+    if isinstance(operand, Size | Fraction):
         return operand.value
     return scalar(operand)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,103 @@ class Size(int):
     def __floordiv__(self, other: Any) -> Any:
         number = _plain(self, other, "__floordiv__")
         return self._with("floor_divide", other, number)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _fraction("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _fraction("divide", other, self)
+
+    def __pow__(self, other: Any, modulo: Any = None) -> Any:
+        if modulo is not None or (isinstance(other, int) and other >= 0):
+            return pow(int(self), other, modulo)
+        return _fraction("power", self, other)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **rest: Any) -> Any:
+        return _by_numpy(ufunc, method, args, rest)
+
+
+class Fraction(float):
+    """What was computed from a size, ``q.shape[1] ** 0.5``, and remembers of which."""
+
+    value: Value
+    asked: Callable[[], None] | None
+
+    def _decides(self) -> float:
+        if self.asked is not None and not _is_ours(sys._getframe(2)):
+            self.asked()
+        return float(self)
+
+    def __lt__(self, other: Any) -> bool:
+        return float.__lt__(self._decides(), other)
+
+    def __le__(self, other: Any) -> bool:
+        return float.__le__(self._decides(), other)
+
+    def __gt__(self, other: Any) -> bool:
+        return float.__gt__(self._decides(), other)
+
+    def __ge__(self, other: Any) -> bool:
+        return float.__ge__(self._decides(), other)
+
+    def __eq__(self, other: object) -> bool:
+        return float.__eq__(self._decides(), other)
+
+    def __ne__(self, other: object) -> bool:
+        return float.__ne__(self._decides(), other)
+
+    __hash__ = float.__hash__
+
+    def __mul__(self, other: Any) -> Any:
+        return _fraction("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _fraction("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _fraction("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _fraction("divide", other, self)
+
+    def __pow__(self, other: Any, modulo: None = None) -> Any:
+        return _fraction("power", self, other)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **rest: Any) -> Any:
+        return _by_numpy(ufunc, method, args, rest)
+
+
+_COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+}
+
+
+def _fraction(operation: str, x: Any, y: Any) -> Any:
+    """What two numbers give, of which one remembers what it stands for."""
+    if not all(isinstance(one, int | float) for one in (x, y)):
+        return NotImplemented
+    from gradproof.derive.ir import make
+
+    number = _COMPUTE[operation](_bare(x), _bare(y))
+    made = Fraction(number)
+    made.value = make(operation, x, y)
+    made.asked = next(one for one in (x, y) if isinstance(one, Size | Fraction)).asked
+    return made
+
+
+def _bare(number: Any) -> Any:
+    if isinstance(number, Size):
+        return int(number)
+    return float(number) if isinstance(number, Fraction) else number
+
+
+def _by_numpy(ufunc: Any, method: str, args: Any, rest: Any) -> Any:
+    """NumPy's square root remembers too; of its other functions numbers come out."""
+    if ufunc is np.sqrt and method == "__call__" and len(args) == 1 and not rest:
+        return args[0] ** 0.5
+    return getattr(ufunc, method)(*map(_bare, args), **rest)
 
 
 def _plain(size: int, other: Any, method: str) -> Any:
