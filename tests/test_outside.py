@@ -7,7 +7,8 @@ import types
 
 import numpy as np
 
-from gradproof._outside import read_from_outside, watched
+from gradproof._outside import read_from_outside
+from gradproof._watched import watched
 
 number = 2.0
 settings = types.SimpleNamespace(rate=0.5, inner=types.SimpleNamespace(names=["a"]))

@@ -10,7 +10,8 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradproof._outside import read_from_outside, watched
+from gradproof._outside import read_from_outside
+from gradproof._watched import watched
 
 if TYPE_CHECKING:
     from gradproof._function import Function

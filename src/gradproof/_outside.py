@@ -7,25 +7,20 @@ import contextlib
 import dis
 import functools
 import inspect
-import operator
 import types
-import zlib
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any, NamedTuple
 
-_CODE = (
+CODE = (
     types.ModuleType,
     types.FunctionType,
     types.MethodType,
     types.BuiltinFunctionType,
     type,
 )
-_LIBRARIES = {"numpy", "torch", "jax", "jaxlib", "scipy"}
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
-LARGEST = 64  # numbers of an array that source may list as a constant
 _FUNCTIONS = 64  # that are gone into, for one
-_DEPTH = 4  # of containers in containers
 
 
 class Read(NamedTuple):
@@ -167,69 +162,6 @@ def _is_method(read: Read) -> bool:
     return not any(_are_neighbours(one, read.function) for one, _ in _plain(value))
 
 
-def watched(function: Callable[..., Any]) -> Callable[[], Hashable]:
-    """A function that gives a key of the values which another reads from outside.
-
-    The key is another as soon as one of them is: a number, an array, what a list or
-    dictionary shows of itself; of anything else, which object it is.
-    """
-    several = [_quick(read) for read in used(function) if not _is_code(read)]
-    if not several:
-        return tuple
-
-    def key() -> Hashable:
-        return tuple(map(_shown, several))
-
-    return key
-
-
-def _quick(read: Read) -> Callable[[], Any]:
-    """``read.value`` for many calls: what is no property now will not become one."""
-    try:
-        read.value()
-    except LookupError:
-        return read.value
-    attributes = read.path[1:]
-    if not attributes:
-        return read.root
-    follow = operator.attrgetter(".".join(attributes))
-    return lambda: follow(read.root())
-
-
-def _shown(read: Callable[[], Any]) -> Hashable:
-    try:
-        return _key(read(), _DEPTH)
-    except (LookupError, AttributeError):
-        return None
-
-
-def _key(value: Any, depth: int) -> Hashable:
-    if isinstance(value, bool | int | float | complex | str | bytes | None):
-        return value
-    if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
-        return id(value), zlib.crc32(value.tobytes())
-    if depth and isinstance(value, list | tuple):
-        return tuple(_key(one, depth - 1) for one in value)
-    if depth and isinstance(value, dict):
-        return tuple((name, _key(one, depth - 1)) for name, one in value.items())
-    if isinstance(value, set | frozenset):
-        return frozenset(value)
-    inside = getattr(value, "__dict__", None)
-    if depth and isinstance(inside, dict) and not isinstance(value, _CODE):
-        return id(value), _key(inside, depth - 1)
-    return id(value), getattr(value, "_version", None)
-
-
-def _is_code(read: Read) -> bool:
-    try:
-        value = read.value()
-    except LookupError:
-        return False  # it may yet come
-    library = type(value).__module__.partition(".")[0]
-    is_theirs = library in _LIBRARIES and callable(value)
-    return isinstance(value, _CODE) or (is_theirs and not hasattr(value, "parameters"))
-
-
 def _plain(function: Any) -> Iterator[tuple[types.FunctionType, Any]]:
     """The Python function behind a decorator, a method, or an object that is called.
 
@@ -243,7 +175,7 @@ def _plain(function: Any) -> Iterator[tuple[types.FunctionType, Any]]:
     elif isinstance(function, types.MethodType):
         if isinstance(function.__func__, types.FunctionType):
             yield function.__func__, function.__self__
-    elif not isinstance(function, _CODE):
+    elif not isinstance(function, CODE):
         call = getattr(type(function), "__call__", None)  # noqa: B004 - the method
         if isinstance(call, types.FunctionType):
             yield call, function

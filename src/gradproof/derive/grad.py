@@ -9,7 +9,7 @@ from typing import Any
 
 from gradproof._derived import library_of
 from gradproof._errors import InputError
-from gradproof._outside import watched
+from gradproof._watched import watched
 from gradproof.derive import bind, derive
 
 

@@ -30,6 +30,7 @@ from gradproof.derive.sizes import Size as Size
 
 Operand = Any  # a Value or a Python number, which becomes one
 WEAK = {"int": 1, "float": 1.0, "complex": 1j}  # Python's own numbers
+LARGEST = 64  # numbers of an array that source may list as a constant
 
 _serial = itertools.count()
 

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from gradproof._errors import DeriveError
-from gradproof._outside import LARGEST
 from gradproof.derive import calls, ir
 from gradproof.derive.ir import (
+    LARGEST,
     Size,
     Type,
     Value,

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from gradproof._outside import LARGEST
 from gradproof.derive.calls._table import call
 from gradproof.derive.calls.shapes import listed
-from gradproof.derive.ir import Size, Value, constant, scalar
+from gradproof.derive.ir import LARGEST, Size, Value, constant, scalar
 from gradproof.derive.rules import creation, shape
 
 _PYTHON = {float: "float64", int: "int64", bool: "bool", complex: "complex128"}
