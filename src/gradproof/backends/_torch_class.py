@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.autograd import forward_ad
 
 from gradproof._forward import Forward
 from gradproof._rule import CallSpec
 from gradproof.backends import _torch_forward_mode as forward_mode
-from gradproof.backends import differentiate
+from gradproof.backends import _torch_private, differentiate
 from gradproof.backends._torch_outside import run_and_look
 from gradproof.backends._torch_tensors import (
     autocast_as,
@@ -195,7 +194,7 @@ def _apart(value: Any, others: Sequence[Any]) -> Any:
         return value
     is_another = any(one is value for one in others)
     # Of a view torch wants the tangent as a view, which a transposed rule is not.
-    if forward_ad._current_level >= 0 and (is_another or value._is_view()):
+    if _torch_private.dual_level() >= 0 and (is_another or value._is_view()):
         return value.clone()
     return value.view_as(value) if is_another else value
 

@@ -12,6 +12,7 @@ from torch.autograd import forward_ad
 from gradproof._errors import DefinitionError
 from gradproof._forward import Forward
 from gradproof._outside import reads
+from gradproof.backends import _torch_private
 
 if TYPE_CHECKING:
     from gradproof._function import Function
@@ -68,7 +69,7 @@ def is_differentiated(tensor: torch.Tensor) -> bool:
     """Whether it requires grad, or has a tangent at the level that is open."""
     if tensor.requires_grad:
         return True
-    if forward_ad._current_level < 0:
+    if _torch_private.dual_level() < 0:
         return False
     unpacked: Any = forward_ad.unpack_dual(tensor)  # type: ignore[no-untyped-call]
     return unpacked.tangent is not None

@@ -49,6 +49,12 @@ def find() -> Shortcuts | None:
         return None
 
 
+def dual_level() -> int:
+    """The level of dual numbers that is open; -1 for none, or where torch hides it."""
+    level: int = getattr(forward_ad, "_current_level", -1)
+    return level
+
+
 def innermost(tensor: Any) -> Any:
     """The tensor that transforms have wrapped: it alone counts what writes to it."""
     functorch = getattr(torch._C, "_functorch", None)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from typing import cast as typing_cast
 
 import torch
-from torch.autograd import forward_ad
 
 from gradproof._errors import InputError
 from gradproof._function import DEFINED
@@ -108,7 +107,7 @@ def call(function: Function[..., Any], inputs: tuple[Any, ...], options: Any) ->
         for read in function.torch_made.outside.tensors:
             tensors.extend(read())
         # A guard too: what was compiled without dual numbers is not for them.
-        if not in_transform and forward_ad._current_level >= 0:
+        if not in_transform and _torch_private.dual_level() >= 0:
             _refuse_dual_numbers(function.number)
         return function.torch_made.in_graph(tuple(tensors), *inputs, **options)
     made = prepared(function)
