@@ -19,6 +19,7 @@ CODE = (
     types.BuiltinFunctionType,
     type,
 )
+DEPTH = 4  # of containers in containers that are looked into
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 _FUNCTIONS = 64  # that are gone into, for one
 
@@ -179,6 +180,11 @@ def _plain(function: Any) -> Iterator[tuple[types.FunctionType, Any]]:
         call = getattr(type(function), "__call__", None)  # noqa: B004 - the method
         if isinstance(call, types.FunctionType):
             yield call, function
+
+
+def package_of(value: Any) -> str:
+    """The package that defines its type."""
+    return type(value).__module__.partition(".")[0]
 
 
 def _are_neighbours(one: types.FunctionType, other: types.FunctionType) -> bool:

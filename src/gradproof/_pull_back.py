@@ -54,7 +54,7 @@ def _by_rule(
     assert spec is not None
     grads = grad_output if isinstance(grad_output, tuple) else (grad_output,)
     given = {f"grad_output {i}": grad for i, grad in enumerate(grads)} | dict(values)
-    key = ("wrote nothing", name, call.dtypes)
+    key = ("rule wrote nothing", name, call.dtypes)
     before = None if key in function.cache else backend.fingerprint(given)
     gradient = project(
         rule(grad_output, values),

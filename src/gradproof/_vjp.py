@@ -63,10 +63,10 @@ def _by_hand(
     at_once: bool,
 ) -> tuple[Any, Callable[[Any], Sequence[Any]]]:
     """The output and the pass back through the rules, without any autodiff."""
-    looked = "wrote nothing" in function.cache
-    fingerprint = None if looked else backend.fingerprint
+    key = "forward wrote nothing"
+    fingerprint = None if key in function.cache else backend.fingerprint
     ran = function.run(inputs, options, fingerprint=fingerprint)
-    function.cache["wrote nothing"] = True
+    function.cache[key] = True
     call = CallSpec.of(backend, inputs, ran.output)
     values = {**function.keep(function.needed(call), inputs, ran), **options}
     before = None if at_once else backend.fingerprint(values)

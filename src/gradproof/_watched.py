@@ -7,10 +7,9 @@ import zlib
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from gradproof._outside import CODE, Read, used
+from gradproof._outside import CODE, DEPTH, Read, package_of, used
 
 _LIBRARIES = {"numpy", "torch", "jax", "jaxlib", "scipy"}
-_DEPTH = 4  # of containers in containers
 
 
 def watched(function: Callable[..., Any]) -> Callable[[], Hashable]:
@@ -44,7 +43,7 @@ def _quick(read: Read) -> Callable[[], Any]:
 
 def _shown(read: Callable[[], Any]) -> Hashable:
     try:
-        return _key(read(), _DEPTH)
+        return _key(read(), DEPTH)
     except (LookupError, AttributeError):
         return None
 
@@ -52,7 +51,7 @@ def _shown(read: Callable[[], Any]) -> Hashable:
 def _key(value: Any, depth: int) -> Hashable:
     if isinstance(value, bool | int | float | complex | str | bytes | None):
         return value
-    if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
+    if package_of(value) == "numpy" and hasattr(value, "tobytes"):
         return id(value), zlib.crc32(value.tobytes())
     if depth and isinstance(value, list | tuple):
         return tuple(_key(one, depth - 1) for one in value)
@@ -71,6 +70,5 @@ def _is_code(read: Read) -> bool:
         value = read.value()
     except LookupError:
         return False  # it may yet come
-    library = type(value).__module__.partition(".")[0]
-    is_theirs = library in _LIBRARIES and callable(value)
+    is_theirs = package_of(value) in _LIBRARIES and callable(value)
     return isinstance(value, CODE) or (is_theirs and not hasattr(value, "parameters"))

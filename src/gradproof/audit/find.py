@@ -36,7 +36,7 @@ def answer(text: str, settings: dict[str, Any]) -> Answer:
     if settings.get("modules"):
         return {"found": list(modules(text))}
     if not _known_ops and importlib.util.find_spec("torch"):
-        import torch  # noqa: F401
+        import torch  # noqa: F401 - it registers its own operators
 
         _known_ops.update(_ops())
     module = discover.load_module(parse(text))

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -267,7 +268,7 @@ def _tensor(
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """What a forward prints four hundred times over is of no use to anyone."""
-    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):  # noqa: PTH123
+    with Path(os.devnull).open("w") as nothing, contextlib.redirect_stdout(nothing):
         yield
 
 

@@ -18,20 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from gradproof._errors import DefinitionError
-from gradproof._outside import Read, used
+from gradproof._outside import CODE, DEPTH, Read, package_of, used
 
 if TYPE_CHECKING:
     from gradproof._function import Function
 
 NUMBERS = bool | int | float | complex | str | bytes | None
-CODE = (
-    types.ModuleType
-    | types.FunctionType
-    | types.MethodType
-    | types.BuiltinFunctionType
-    | type
-)
-DEPTH = 4  # of containers in containers
 MOST = 256  # numbers in one of them
 WHAT = {"torch": "a tensor", "numpy": "of NumPy"}
 PYTHONS_OWN = sys.stdlib_module_names - {"builtins", "types", "argparse", "collections"}
@@ -82,7 +74,7 @@ def refuse_unseen(function: Function[..., Any]) -> None:
             continue
         for code, value in _leaves(read):
             if not _is_number(value):
-                what = WHAT.get(_library(value), "more than can be watched")
+                what = WHAT.get(package_of(value), "more than can be watched")
                 raise DefinitionError(
                     f"{function.__name__} reads {code!r} from outside, {what}, which "
                     "torch.compile would not see change: make it an input, or a number "
@@ -102,11 +94,11 @@ def _leaves(read: Read) -> Iterator[tuple[str, Any]]:
 
 
 def _inside(code: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
-    library = _library(value)
-    is_array = library == "numpy" and not callable(value)
+    package = package_of(value)
+    is_array = package == "numpy" and not callable(value)
     if isinstance(value, NUMBERS | torch.Tensor) or is_array:
         yield code, value
-    elif not depth or isinstance(value, CODE | enum.Enum) or library in PYTHONS_OWN:
+    elif not depth or isinstance(value, (*CODE, enum.Enum)) or package in PYTHONS_OWN:
         return
     elif isinstance(value, list | tuple):
         yield f"len({code})", len(value)
@@ -143,16 +135,12 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, NUMBERS) and _library(value) != "numpy"
+    return isinstance(value, NUMBERS) and package_of(value) != "numpy"
 
 
 def _is_itself(value: Any) -> bool:
     """Whether it can be told from another: NaN cannot."""
     return bool(value == value)
-
-
-def _library(value: Any) -> str:
-    return type(value).__module__.partition(".")[0]
 
 
 def with_tensors(

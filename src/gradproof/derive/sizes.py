@@ -23,14 +23,56 @@ def _is_ours(frame: FrameType) -> bool:
     return frame.f_code.co_filename.startswith((_OURS, _NUMPY))
 
 
-class Size(int):
-    """The size of an axis, which remembers of what: ``x.shape[0]``.
+class _Remembers:
+    """A number of Python's that remembers what it stands for.
 
-    Arithmetic keeps the memory, so that source need not bake the number in.
+    What a forward decides by it holds for that number alone, so it says so.
     """
 
     value: Value
     asked: Callable[[], None] | None
+
+    def _decides(self) -> Any:
+        if self.asked is not None and not _is_ours(sys._getframe(2)):
+            self.asked()
+        return _bare(self)
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self._decides() < other)
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self._decides() <= other)
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self._decides() > other)
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self._decides() >= other)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._decides() == other)
+
+    def __ne__(self, other: object) -> bool:
+        return bool(self._decides() != other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _fraction("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _fraction("divide", other, self)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **rest: Any) -> Any:
+        """NumPy's root remembers too; of its other functions plain numbers come."""
+        if ufunc is np.sqrt and method == "__call__" and len(args) == 1 and not rest:
+            return args[0] ** 0.5
+        return getattr(ufunc, method)(*map(_bare, args), **rest)
+
+
+class Size(_Remembers, int):
+    """The size of an axis, which remembers of what: ``x.shape[0]``.
+
+    Arithmetic keeps the memory, so that source need not bake the number in.
+    """
 
     def __new__(
         cls, number: int, value: Value, asked: Callable[[], None] | None = None
@@ -53,31 +95,6 @@ class Size(int):
             return self
         pair = (other, self) if swap else (self, other)
         return Size(number, make(operation, *pair), self.asked)
-
-    # What a forward decides by a size holds for that size alone.
-
-    def _decides(self) -> int:
-        if self.asked is not None and not _is_ours(sys._getframe(2)):
-            self.asked()
-        return int(self)
-
-    def __lt__(self, other: Any) -> bool:
-        return int.__lt__(self._decides(), other)
-
-    def __le__(self, other: Any) -> bool:
-        return int.__le__(self._decides(), other)
-
-    def __gt__(self, other: Any) -> bool:
-        return int.__gt__(self._decides(), other)
-
-    def __ge__(self, other: Any) -> bool:
-        return int.__ge__(self._decides(), other)
-
-    def __eq__(self, other: object) -> bool:
-        return int.__eq__(self._decides(), other)
-
-    def __ne__(self, other: object) -> bool:
-        return int.__ne__(self._decides(), other)
 
     __hash__ = int.__hash__
 
@@ -108,49 +125,14 @@ class Size(int):
         number = _plain(self, other, "__floordiv__")
         return self._with("floor_divide", other, number)
 
-    def __truediv__(self, other: Any) -> Any:
-        return _fraction("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _fraction("divide", other, self)
-
     def __pow__(self, other: Any, modulo: Any = None) -> Any:
         if modulo is not None or (isinstance(other, int) and other >= 0):
             return pow(int(self), other, modulo)
         return _fraction("power", self, other)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **rest: Any) -> Any:
-        return _by_numpy(ufunc, method, args, rest)
 
-
-class Fraction(float):
+class Fraction(_Remembers, float):
     """What was computed from a size, ``q.shape[1] ** 0.5``, and remembers of which."""
-
-    value: Value
-    asked: Callable[[], None] | None
-
-    def _decides(self) -> float:
-        if self.asked is not None and not _is_ours(sys._getframe(2)):
-            self.asked()
-        return float(self)
-
-    def __lt__(self, other: Any) -> bool:
-        return float.__lt__(self._decides(), other)
-
-    def __le__(self, other: Any) -> bool:
-        return float.__le__(self._decides(), other)
-
-    def __gt__(self, other: Any) -> bool:
-        return float.__gt__(self._decides(), other)
-
-    def __ge__(self, other: Any) -> bool:
-        return float.__ge__(self._decides(), other)
-
-    def __eq__(self, other: object) -> bool:
-        return float.__eq__(self._decides(), other)
-
-    def __ne__(self, other: object) -> bool:
-        return float.__ne__(self._decides(), other)
 
     __hash__ = float.__hash__
 
@@ -160,17 +142,8 @@ class Fraction(float):
     def __rmul__(self, other: Any) -> Any:
         return _fraction("multiply", other, self)
 
-    def __truediv__(self, other: Any) -> Any:
-        return _fraction("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _fraction("divide", other, self)
-
     def __pow__(self, other: Any, modulo: None = None) -> Any:
         return _fraction("power", self, other)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **rest: Any) -> Any:
-        return _by_numpy(ufunc, method, args, rest)
 
 
 _COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
@@ -197,13 +170,6 @@ def _bare(number: Any) -> Any:
     if isinstance(number, Size):
         return int(number)
     return float(number) if isinstance(number, Fraction) else number
-
-
-def _by_numpy(ufunc: Any, method: str, args: Any, rest: Any) -> Any:
-    """NumPy's square root remembers too; of its other functions numbers come out."""
-    if ufunc is np.sqrt and method == "__call__" and len(args) == 1 and not rest:
-        return args[0] ** 0.5
-    return getattr(ufunc, method)(*map(_bare, args), **rest)
 
 
 def _plain(size: int, other: Any, method: str) -> Any:
