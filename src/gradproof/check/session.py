@@ -162,7 +162,8 @@ class Session:
 
     def tolerated(self, size: float, length: float = 1.0) -> float:
         """What the user tolerates in a derivative of that size, along that length."""
-        return (self.rtol or 0.0) * size + (self.atol or 0.0) * length
+        relative = self.rtol * size if self.rtol else 0.0  # the size may be infinite
+        return relative + (self.atol or 0.0) * length
 
     def matters(self, gap: float, size: float, input: int, length: float) -> bool:
         """Whether a gap is more than what is negligible at other values or sizes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -167,5 +168,12 @@ def probe(
 
 
 def norm(arrays: Arrays) -> float:
-    """Euclidean norm over all of them."""
-    return float(np.sqrt(sum(np.linalg.norm(np.ravel(a)) ** 2 for a in arrays)))
+    """Euclidean norm over all of them, also where their squares leave the range."""
+    plain = math.hypot(*(np.linalg.norm(np.ravel(a)) for a in arrays))
+    if 0 < plain < math.inf:
+        return plain
+    largest = max((float(np.max(np.abs(a), initial=0)) for a in arrays), default=0.0)
+    if not 0 < largest < math.inf:
+        return largest
+    scaled = (np.ravel(a) / largest for a in arrays)
+    return largest * math.hypot(*map(np.linalg.norm, scaled))
